@@ -1,0 +1,42 @@
+# README says what each target is for. Needs only Python >= 3.11 and make; `make site` as root sets up the rest.
+INVENTORY ?= inventories/sandbox
+SUITE ?= trixie
+ARGS ?=
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PYTHONDONTWRITEBYTECODE := 1
+SANDBOX := $(filter inventories/sandbox inventories/sandbox/,$(INVENTORY))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup dev-setup sandbox site bench shell clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
+
+setup: ## virtual environment with the pinned requirements, and the collections
+	@$(PYTHON) tools/bootstrap.py
+
+dev-setup:
+	@$(PYTHON) tools/bootstrap.py --dev
+
+sandbox: setup ## build and start the sandbox host
+	@sandbox/engine.sh
+	@sandbox/build.sh $(SUITE)
+	@ansible-playbook sandbox/up.yml -e sandbox_suite=$(SUITE)
+
+site: $(if $(SANDBOX),sandbox,setup) ## the main job: make the hosts of INVENTORY ready, and say so
+	ansible-playbook site.yml -i $(INVENTORY) $(ARGS)
+
+bench: $(if $(SANDBOX),sandbox,setup) ## what a second run costs
+	$(PY) tests/bench/bench.py -i $(INVENTORY)
+
+shell: ## ssh into the sandbox host
+	@ssh -i .sandbox/id_ed25519 -o UserKnownHostsFile=.sandbox/known_hosts -o IdentitiesOnly=yes -p 47022 root@127.0.0.1
+
+clean: ## remove the sandbox host and all that make made here
+	-@[ ! -x $(PY) ] || ansible-playbook sandbox/down.yml
+	rm -rf .venv .collections .sandbox .cache reports dist
+
+include tools/test.mk
