@@ -33,7 +33,7 @@ bench: $(if $(SANDBOX),sandbox,setup) ## what a second run costs
 	$(PY) tests/bench/bench.py -i $(INVENTORY)
 
 shell: ## ssh into the sandbox host
-	@ssh -i .sandbox/id_ed25519 -o UserKnownHostsFile=.sandbox/known_hosts -o IdentitiesOnly=yes -p 47022 root@127.0.0.1
+	@ssh -F .sandbox/ssh_config gpuready-sandbox
 
 clean: ## remove the sandbox host and all that make made here
 	-@[ ! -x $(PY) ] || ansible-playbook sandbox/down.yml

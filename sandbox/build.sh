@@ -7,7 +7,7 @@ suite=${1:-trixie}
 here=$(cd "$(dirname "$0")" && pwd)
 state=${SANDBOX_STATE:-$here/../.sandbox}
 base=gpuready-sandbox/base:$suite
-mkdir -p "$state/images"
+mkdir -p "$state/images" "$state/ssh"
 state=$(cd "$state" && pwd)
 
 say() { printf '>> %s\n' "$*"; }

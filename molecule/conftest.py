@@ -1,0 +1,21 @@
+# Copyright (c) 2026 The gpuready authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hosts of the scenario, for testinfra: looked at over ssh, as a person would, not through the roles."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import testinfra
+import yaml
+
+PROJECT = Path(__file__).resolve().parent.parent
+INVENTORY = yaml.safe_load((PROJECT / "molecule" / "inventory" / "hosts.yml").read_text())
+HOSTS = list(INVENTORY["all"]["children"][os.environ.get("MOLECULE_SCENARIO_NAME", "site")]["hosts"])
+
+
+@pytest.fixture(params=HOSTS)
+def host(request: pytest.FixtureRequest) -> testinfra.host.Host:
+    return testinfra.get_host(f"ssh://{request.param}", ssh_config=str(PROJECT / ".sandbox" / "ssh_config"))

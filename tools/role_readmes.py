@@ -1,0 +1,68 @@
+# Copyright (c) 2026 The gpuready authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write the variable table of every role's README from its meta/argument_specs.yml and defaults/main.yml.
+
+The text above the marker is written by people and kept. `--check` changes nothing and exits 1 if a table is stale.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parent.parent
+MARKER = "<!-- below: made by tools/role_readmes.py from meta/argument_specs.yml -->"
+
+
+def plain(text: str | list[str]) -> str:
+    """Ansible's semantic markup as plain Markdown."""
+    joined = " ".join(text) if isinstance(text, list) else text
+    return re.sub(r"[A-Z]\(([^()]*(?:\\\)[^()]*)*)\)", r"`\1`", joined).replace("\\)", ")").replace("|", "\\|")
+
+
+def default(value: Any) -> str:
+    """A default as a table cell; an expression is shown as what it is."""
+    if isinstance(value, str) and "{{" in value:
+        return "(computed)"
+    text = yaml.safe_dump(value, default_flow_style=True, width=1000).replace("\n...\n", "").strip()
+    return f"`{text}`"
+
+
+def table(role: Path) -> str:
+    """The variable table of a role."""
+    spec = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]
+    defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text(encoding="utf-8")) or {}
+    rows = ["| Variable | Type | Default | What it does |", "| --- | --- | --- | --- |"]
+    for name, option in spec["options"].items():
+        kind = option["type"] + (f" of {option['elements']}" if "elements" in option else "")
+        choices = f" One of {', '.join(f'`{choice}`' for choice in option['choices'])}." if "choices" in option else ""
+        rows.append(f"| `{name}` | {kind} | {default(defaults.get(name))} | {plain(option['description'])}{choices} |")
+    return "\n".join(rows)
+
+
+def readme(role: Path) -> str:
+    """The whole README of a role."""
+    path = role / "README.md"
+    head = path.read_text(encoding="utf-8").split(MARKER)[0].rstrip() if path.exists() else f"# {role.name}"
+    return f"{head}\n\n{MARKER}\n\n{table(role)}\n"
+
+
+def main() -> int:
+    stale = []
+    for role in sorted(path for path in (PROJECT / "roles").iterdir() if (path / "meta" / "argument_specs.yml").exists()):
+        wanted, path = readme(role), role / "README.md"
+        if not path.exists() or path.read_text(encoding="utf-8") != wanted:
+            stale.append(role.name)
+            if "--check" not in sys.argv:
+                path.write_text(wanted, encoding="utf-8")
+    if stale:
+        print(f"{'stale' if '--check' in sys.argv else 'written'}: {', '.join(stale)}")
+    return int(bool(stale) and "--check" in sys.argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
