@@ -1,0 +1,233 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judge the inputs of all roles at once, on the controller, before a connection to the host is opened.
+
+Ansible itself validates a role's inputs when the role starts, thus half way through a run, one role at a time, and it
+takes no notice of a misspelt name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import ArgumentTypeError, ElementError
+from ansible.plugins.action import ActionBase
+
+try:  # Where a value was written down; no public interface to it yet
+    from ansible._internal._datatag._tags import Origin
+except ImportError:
+    Origin = None
+
+COLLECTION = "gpuready.bootstrap"
+SHARED_PREFIX = "gpuready_"
+SECRET = re.compile(r"(^|_)(password|passphrase|secret|token)s?$")
+SHOWN_CHARACTERS = 80
+
+
+class Problem(NamedTuple):
+    variable: str
+    role: str  # "" for a name that belongs to no single role
+    text: str
+    origin: str
+
+    def __str__(self) -> str:
+        where = f" [{self.origin}]" if self.origin else ""
+        return f"{self.variable}: {self.text}{where}"
+
+
+class Role(NamedTuple):
+    name: str
+    options: dict[str, Any]  # of the entry point main
+    defaults: dict[str, Any]  # as written, untemplated
+
+
+def nearest(wrong: object, known: Iterable[str]) -> str:
+    matches = difflib.get_close_matches(str(wrong), list(known), n=1, cutoff=0.6)
+    return f"; did you mean {matches[0]}?" if matches else ""
+
+
+def shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
+
+
+def is_secret(name: str, option: Mapping[str, Any]) -> bool:
+    """Whether a value, or a part of it, must not be printed."""
+    parts = option.get("options") or {}
+    return bool(option.get("no_log") or SECRET.search(name) or any(is_secret(key, parts[key]) for key in parts))
+
+
+def origin_of(*tagged: object) -> str:
+    """File and line of the first of these that knows its own; Ansible tags texts and numbers, not booleans."""
+    for value in tagged:
+        origin = Origin.get_tag(value) if Origin else None
+        if origin:
+            path = str(origin).rsplit(":", 1)[0] if origin.col_num else str(origin)
+            here = f"{Path.cwd()}/"
+            return path[len(here) :] if path.startswith(here) else path
+    return ""
+
+
+def plain(value: Any) -> Any:
+    """Ordinary containers: Ansible's own template their items only when these are looked at."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def wrong_value(name: str, option: Mapping[str, Any], value: Any) -> str:
+    """What is wrong with a value, in words; empty when nothing is."""
+    wanted = option.get("type", "str")
+    said = "the value (not shown)" if is_secret(name, option) else shown(value)
+    if (wanted == "str" and isinstance(value, (dict, list))) or (wanted == "int" and isinstance(value, bool)):
+        return f"{said} must be of type {wanted}"  # ansible-core would convert it without a word
+    errors = ArgumentSpecValidator({name: dict(option)}).validate({name: value}).errors.errors
+    if not errors:
+        return ""
+    choices = option.get("choices")
+    if choices and wanted != "list":
+        return f"{said} must be one of {', '.join(map(str, choices))}{nearest(value, map(str, choices))}"
+    if is_secret(name, option):
+        return f"{said} does not fit the role's argument specification (type {wanted})"
+    if not isinstance(errors[0], (ArgumentTypeError, ElementError)) or option.get("options"):
+        return "; ".join(error.msg for error in errors)  # something inside the value, which ansible-core names
+    elements = f" of {option['elements']}" if "elements" in option else ""
+    return f"{said} must be of type {wanted}{elements}"
+
+
+def unknown_names(
+    names: Iterable[str], options: Mapping[str, Iterable[str]], shared: set[str], known: set[str]
+) -> Iterable[tuple[str, str, str]]:
+    """(name, role, why) for each name that looks like one of our inputs and is none. `options` by role name."""
+    inputs = {option for role in options for option in options[role]}
+    by_length = sorted(options, key=len, reverse=True)  # docker_engine before docker
+    for name in names:
+        if name in inputs or name in shared or name in known:
+            continue
+        if name.startswith(SHARED_PREFIX):
+            yield name, "", f"no role reads an input of this name{nearest(name, shared)}"
+            continue
+        role = next((role for role in by_length if name.startswith(f"{role}_")), None)
+        if role:
+            yield name, role, f"role {role} has no input of this name{nearest(name, options[role])}"
+
+
+class ActionModule(ActionBase):
+    """Runs on the controller only, so it works for a host that cannot be reached yet."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    root = Path(__file__).resolve().parents[2]  # of the collection; tests point it elsewhere
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _ignored, arguments = self.validate_argument_spec(
+            argument_spec={
+                "roles": {"type": "list", "elements": "str", "required": True},
+                "known": {"type": "list", "elements": "str", "default": []},
+            }
+        )
+        wanted = self._role_names(arguments["roles"])
+        roles = {path.parent.parent.name: self._load(path.parent.parent.name) for path in self._specs()}
+
+        problems: list[Problem] = []
+        count = 0
+        for name in wanted:
+            found, judged = self._judge(roles[name], variables)
+            problems += found
+            count += judged
+        problems += self._misspelt(roles, variables, set(arguments["known"]))
+
+        result.update(changed=False, checked_roles=wanted, count=count)
+        if problems:
+            result.update(
+                failed=True, errors=[one._asdict() for one in problems], msg=self._message(problems, variables)
+            )
+        return result
+
+    def _specs(self) -> list[Path]:
+        return sorted(self.root.glob("roles/*/meta/argument_specs.yml"))
+
+    def _role_names(self, asked: list[str]) -> list[str]:
+        have = [path.parent.parent.name for path in self._specs()]
+        names = [name.removeprefix(f"{COLLECTION}.") for name in asked]
+        for name in names:
+            if name not in have:
+                raise AnsibleActionFail(
+                    f"roles: {name!r} is no role of {COLLECTION} with meta/argument_specs.yml{nearest(name, have)} "
+                    f"Known: {', '.join(have)}."
+                )
+        return names
+
+    def _load(self, role: str) -> Role:
+        folder = self.root / "roles" / role
+        specs = self._loader.load_from_file(str(folder / "meta" / "argument_specs.yml"))
+        defaults: dict[str, Any] = {}
+        path = folder / "defaults" / "main.yml"
+        if path.exists():
+            defaults = self._loader.load_from_file(str(path), trusted_as_template=True) or {}
+        return Role(role, specs["argument_specs"]["main"].get("options") or {}, defaults)
+
+    def _judge(self, role: Role, variables: Mapping[str, Any]) -> tuple[list[Problem], int]:
+        """The problems of one role's inputs, and how many inputs could be judged already."""
+        available = {**role.defaults, **variables}
+        templar = self._templar.copy_with_new_env(available_variables=available)
+        problems: list[Problem] = []
+        count = 0
+        for name, option in role.options.items():
+            if available.get(name) is None:
+                if option.get("required"):
+                    text = f"role {role.name} needs it; set it in host_vars or group_vars of the inventory, or with -e"
+                    problems.append(Problem(name, role.name, text, ""))
+                continue
+            by_user = name in variables and variables[name] != role.defaults.get(name)
+            raw = available[name]
+            try:
+                value = plain(templar.template(raw))
+            except AnsibleError as error:
+                # A default may need facts or the role's own vars; a user's value may need facts. Both come later.
+                if by_user and not re.search(r"gpu_host|'ansible_", str(error)):
+                    text = f"its value cannot be computed: {error}"
+                    problems.append(Problem(name, role.name, text, origin_of(raw)))
+                continue
+            count += 1
+            text = wrong_value(name, option, value)
+            if text:
+                problems.append(self._wrong(role, name, text, raw, by_user, variables))
+        return problems, count
+
+    @staticmethod
+    def _wrong(role: Role, name: str, text: str, raw: Any, by_user: bool, variables: Mapping[str, Any]) -> Problem:
+        """Names the variable that the user really set: the input, or the shared one that its default takes over."""
+        shared = [one for one in re.findall(rf"\b{SHARED_PREFIX}\w+", str(raw)) if one in variables]
+        if by_user or not shared:
+            return Problem(name, role.name, f"{text} (role {role.name})", origin_of(raw))
+        text = f"{text} (role {role.name} takes {name} from it)"
+        return Problem(shared[0], role.name, text, origin_of(variables[shared[0]]))
+
+    def _misspelt(self, roles: Mapping[str, Role], variables: Mapping[str, Any], known: set[str]) -> list[Problem]:
+        shared: set[str] = set()
+        for path in [*self.root.glob("roles/*/defaults/main.yml"), *self.root.glob("playbooks/*.yml")]:
+            shared.update(re.findall(rf"\b{SHARED_PREFIX}\w+", path.read_text(encoding="utf-8")))
+        options = {name: list(role.options) for name, role in roles.items()}
+        keys = {str(key): key for key in variables}
+        found = unknown_names(sorted(keys), options, shared, known)
+        return [Problem(name, role, why, origin_of(variables[name], keys[name])) for name, role, why in found]
+
+    @staticmethod
+    def _message(problems: list[Problem], variables: Mapping[str, Any]) -> str:
+        count = "1 input is" if len(problems) == 1 else f"{len(problems)} inputs are"
+        host = variables.get("inventory_hostname", "this host")
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        return f"{count} not right for {host}; mend the inventory (or -e), nothing was done on the host:\n{lines}"

@@ -1,0 +1,138 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prints, after the last task, what the readiness checks found on each host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: summary
+type: aggregate
+short_description: Readiness of each host at the end of a run
+version_added: 0.1.0
+author:
+  - The gpuready authors (@gpuready)
+description:
+  - Collects the reports of C(gpuready.bootstrap.gpu_readiness) and prints one block for each host when the run ends,
+    and one line for all hosts when there are several.
+  - Says nothing in a run without such a report.
+  - A host that was judged well but failed in a later task is shown as stopped, not as ready.
+requirements:
+  - rich (optional, for colours on a terminal)
+options:
+  show_all:
+    description: Show the checks that passed or were skipped, too.
+    type: bool
+    default: false
+    env:
+      - name: GPUREADY_SUMMARY_SHOW_ALL
+    ini:
+      - section: gpuready_summary
+        key: show_all
+"""
+
+import io
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import REPORT_SCHEMA
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import (
+    Line,
+    fleet_line,
+    plain,
+    report_lines,
+)
+
+if TYPE_CHECKING:
+    from ansible.executor.stats import AggregateStats
+    from ansible.executor.task_result import CallbackTaskResult
+
+try:
+    import rich.console
+    import rich.text
+
+    HAS_RICH = True
+except ImportError:
+    HAS_RICH = False
+
+DEFAULT_WIDTH = 100
+MAX_WIDTH = 160
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core ships no type information
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "gpuready.bootstrap.summary"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reports: dict[str, Mapping[str, Any]] = {}
+        self.failures: dict[str, str] = {}
+
+    def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
+        self._keep(result)
+
+    def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
+        self._keep(result)
+        if not ignore_errors:
+            self.failures[result.host.get_name()] = f"task '{result.task.get_name()}' failed"
+
+    def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
+        self.failures[result.host.get_name()] = "the host cannot be reached"
+
+    def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
+        if not self.reports:
+            return
+        lost = [host for host in stats.processed if self._ended_badly(stats, host)]
+        stopped = {
+            host: self.failures.get(host, "a task failed")
+            for host in lost
+            if host in self.reports and self.reports[host]["exit_code"] < 2
+        }
+        silent = sorted(host for host in lost if host not in self.reports)
+        width = min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_WIDTH)
+        lines: list[Line] = [[]]
+        if context.CLIARGS.get("check"):
+            lines += [[("check mode: judged as the hosts are now, before the predicted changes", "bold")], []]
+        for host, report in sorted(self.reports.items()):
+            lines += report_lines(report, width=width, show_all=self.get_option("show_all"), stopped=stopped.get(host))
+            lines.append([])
+        if len(self.reports) + len(silent) > 1:
+            reports = [report for _host, report in sorted(self.reports.items())]
+            lines += [fleet_line(reports, sorted(stopped), silent), []]
+        self._print(lines)
+
+    def _keep(self, result: CallbackTaskResult) -> None:
+        """The last report of a host counts: it was made with the freshest facts."""
+        found = result.result
+        for item in found.get("results") or [found]:
+            report = item.get("report") if isinstance(item, Mapping) else None
+            if isinstance(report, Mapping) and report.get("schema") == REPORT_SCHEMA:
+                self.reports[str(report["host"])] = report
+
+    @staticmethod
+    def _ended_badly(stats: AggregateStats, host: str) -> bool:
+        summary = stats.summarize(host)
+        return bool(summary["failures"] or summary["unreachable"])
+
+    def _print(self, lines: Sequence[Line]) -> None:
+        text = plain(lines)
+        if not (HAS_RICH and sys.stdout.isatty()):
+            self._display.display(text)
+            return
+        self._display.display(_coloured(lines), screen_only=True)
+        self._display.display(text, log_only=True)
+
+
+def _coloured(lines: Sequence[Line]) -> str:
+    """rich honours NO_COLOR and TERM; long command lines are left whole."""
+    console = rich.console.Console(file=io.StringIO(), force_terminal=True, highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(rich.text.Text.assemble(*line))
+    stream = console.file
+    return stream.getvalue().rstrip("\n") if isinstance(stream, io.StringIO) else plain(lines)

@@ -1,0 +1,50 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find apt sources that name the same repository with another keyring: apt then refuses to read any source at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import apt_sources
+
+SOURCES = "/etc/apt/sources.list"
+
+
+def other_keyrings(
+    gate: FileGate, uris: Sequence[str], suites: Sequence[str], signed_by: str, own_file: str
+) -> list[str]:
+    """Files, with their keyring, that give one of the addresses and suites another Signed-By than ours.
+
+    One entry without Signed-By beside one with it only makes apt warn, so it is no conflict.
+    """
+    wanted = {(_same_uri(uri), _same_suite(suite)) for uri in uris for suite in suites}
+    found = set()
+    for entry in _entries(gate, own_file):
+        theirs = {(_same_uri(uri), _same_suite(suite)) for uri in entry["uris"] for suite in entry["suites"]}
+        if entry["enabled"] and entry["signed_by"] not in (None, signed_by) and wanted & theirs:
+            found.add(f"{entry['file']} (Signed-By {entry['signed_by']})")
+    return sorted(found)
+
+
+def _entries(gate: FileGate, own_file: str) -> Iterator[dict[str, Any]]:
+    folder = gate.real(SOURCES + ".d")
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    for path in (SOURCES, *(f"{SOURCES}.d/{name}" for name in names)):
+        if path == own_file or not path.endswith((".list", ".sources")):
+            continue
+        text = (gate.read(path) or b"").decode("utf-8", "replace")
+        parse = apt_sources.deb822 if path.endswith(".sources") else apt_sources.one_line
+        yield from parse(text, path)
+
+
+def _same_uri(uri: str) -> str:
+    return uri.rstrip("/").lower()
+
+
+def _same_suite(suite: str) -> str:
+    return suite[2:] or "/" if suite.startswith("./") else suite

@@ -1,0 +1,211 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Docker Engine through its socket, daemon.json, and whether the device rules of GPU containers will hold."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import time
+from functools import partial
+from typing import Any
+
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host, classify, parallel
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import docker_api
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers.text import json_object, mask
+
+SOCKET = "/run/docker.sock"
+_PLUGIN_DIRS = (
+    "/usr/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+)
+_BODY_CAP = 32 * 1024 * 1024
+_DAEMON_JSON = "/etc/docker/daemon.json"
+# Where the docker_daemon module remembers what it wrote (_files.STORE), and the file that each start of dockerd makes anew
+_RECORDS = "/var/lib/gpuready/originals/index.json"
+_PID_FILE = "/run/docker.pid"
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket in place of a host and port."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class DockerAPI:
+    """The few calls we need. Paths carry no version: the engine then speaks its own newest."""
+
+    def __init__(self, path: str = SOCKET, timeout: float = 10) -> None:
+        self._path = path
+        self._timeout = timeout
+
+    def request(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
+        """Return status and body; raises OSError or http.client.HTTPException."""
+        connection = _UnixConnection(self._path, self._timeout)
+        try:
+            payload = None if body is None else json.dumps(body)
+            headers = {"Connection": "close"}
+            if payload is not None:
+                headers["Content-Type"] = "application/json"
+            connection.request(method, path, payload, headers)
+            response = connection.getresponse()
+            return response.status, response.read(_BODY_CAP)
+        finally:
+            connection.close()
+
+    def get(self, path: str) -> Any:
+        """Return the parsed answer of a GET; an error answer is an OSError with Docker's own message."""
+        status, body = self.request("GET", path)
+        if status != 200:
+            raise OSError(f"GET {path}: HTTP {status}: {message(body)}")
+        return json.loads(body)
+
+
+def message(body: bytes) -> str:
+    """Return the text of an error answer."""
+    try:
+        return str(json.loads(body)["message"])[:300]
+    except (ValueError, KeyError, TypeError):
+        return body.decode("utf-8", "replace").strip()[:300]
+
+
+def empty(host: Host) -> dict[str, Any]:
+    """Return the section of a host whose engine does not answer."""
+    return {
+        "present": bool(host.which("dockerd", ("/usr/bin", "/usr/sbin", "/usr/local/bin"))),
+        "reachable": False,
+        "error": None,
+        **docker_api.engine({}, {}),
+        "started_at": None,
+        "restart_pending": False,
+        "compose_version": None,
+        "images": [],
+        "containers": [],
+    }
+
+
+def collect(host: Host, path: str = SOCKET) -> dict[str, Any]:
+    """Ask the engine. The parts that other sources give are null here."""
+    found = empty(host)
+    began = time.monotonic()
+    reason = None if host.live else f"no socket is used for root {host.root}"
+    if reason is None and not os.path.exists(path):
+        reason = f"{path} does not exist"
+    if reason is not None:
+        found["error"] = reason
+        host.probes.record("docker", "missing", path, error=reason)
+        return found
+    api = DockerAPI(path, min(host.runner.timeout, 10))
+    try:
+        answers = [_Answer(api, name) for name in ("/version", "/info", "/images/json", "/containers/json?all=1")]
+        version, info, images, listing = parallel([answer.fetch for answer in answers], 11)
+        failed = next((answer.error for answer in answers if answer.error is not None), None)
+        if failed is not None:
+            raise failed
+        found.update(docker_api.engine(docker_api.as_dict(version), docker_api.as_dict(info)))
+        found["images"] = docker_api.images(images)
+        found["containers"] = _containers(api, listing, found["version"])
+        found["reachable"] = True
+        host.probes.record("docker", "ok", path, (time.monotonic() - began) * 1000)
+    except Exception as exc:
+        found["error"] = f"{path}: {exc}"[:500]
+        host.probes.record("docker", classify(exc), path, (time.monotonic() - began) * 1000, error=found["error"])
+    return found
+
+
+class _Answer:
+    """One GET for `parallel`, which keeps what went wrong."""
+
+    def __init__(self, api: DockerAPI, path: str) -> None:
+        self._api = api
+        self._path = path
+        self.error: Exception | None = TimeoutError(f"GET {path}: no answer in time")
+
+    def fetch(self) -> Any:
+        try:
+            value = self._api.get(self._path)
+        except Exception as exc:
+            self.error = exc
+            return None
+        self.error = None
+        return value
+
+
+def _containers(api: DockerAPI, listing: Any, version: str | None) -> list[dict[str, Any]]:
+    ids = [str(docker_api.as_dict(item).get("Id")) for item in docker_api.as_list(listing)]
+    inspected = parallel([partial(_inspect, api, name) for name in ids], 10)
+    found = [docker_api.container(item, version) for item in inspected if item is not None]
+    return sorted(found, key=lambda item: str(item["name"]))
+
+
+def _inspect(api: DockerAPI, name: str) -> dict[str, Any] | None:
+    try:
+        return docker_api.as_dict(api.get(f"/containers/{name}/json"))
+    except (OSError, ValueError, http.client.HTTPException):
+        # it was removed between the list and the look
+        return None
+
+
+def compose_version(host: Host) -> str | None:
+    """Return the version of the Compose plugin."""
+    source = "docker compose version --short"
+    folders = [*_PLUGIN_DIRS, os.path.expanduser("~/.docker/cli-plugins")]
+    plugin = next((folder for folder in folders if host.exists(f"{folder}/docker-compose")), None)
+    if plugin is None or not host.live:
+        reason = (
+            "the plugin docker-compose is not installed"
+            if plugin is None
+            else f"no command is run for root {host.root}"
+        )
+        host.probes.record("compose", "missing", source, error=reason)
+        return None
+    result = host.runner.run(["docker", "compose", "version", "--short"])
+    host.probes.command("compose", source, result)
+    return result.stdout.strip().lstrip("v") or None if result.status == "ok" else None
+
+
+def restart_pending(host: Host) -> bool:
+    """Say whether the running daemon is older than a setting that it reads at its start only.
+
+    True also after a run that was killed between the change and the restart.
+    """
+    try:
+        due = json_object(host.read(_RECORDS))["files"][_DAEMON_JSON]["meta"]["restart_due"]
+        return bool(host.stat(_PID_FILE).st_mtime < float(due))
+    except (OSError, ValueError, KeyError, TypeError):
+        # never written by us, or the daemon does not run: its next start reads the file anyway
+        return False
+
+
+def daemon_json(host: Host) -> dict[str, Any]:
+    """Return daemon.json with passwords in URLs masked."""
+    section: dict[str, Any] = {"path": _DAEMON_JSON, "present": False, "valid": None, "error": None, "data": {}}
+    if not host.exists(_DAEMON_JSON):
+        host.probes.record("daemon_json", "missing", _DAEMON_JSON, error=f"{_DAEMON_JSON} does not exist")
+        return section
+    section["present"] = True
+    try:
+        text = host.read(_DAEMON_JSON)
+        # dockerd takes an empty file for no settings
+        section["data"] = mask(json_object(text)) if text.strip() else {}
+        section["valid"] = True
+        host.probes.record("daemon_json", "ok", _DAEMON_JSON)
+    except (OSError, ValueError) as exc:
+        status = classify(exc)
+        section["valid"] = False if status == "unparsable" else None
+        section["error"] = f"{_DAEMON_JSON}: {exc}"
+        host.probes.record("daemon_json", status, _DAEMON_JSON, error=section["error"])
+    return section

@@ -1,0 +1,228 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""GPUs on the PCI bus, the kernel driver and its user-space half, and what nvidia-smi says."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from typing import Any
+
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import CommandResult, first_line
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import nvidia_smi
+
+_PCI = "/sys/bus/pci/devices"
+_NVIDIA = "0x10de"
+# VGA and 3D controllers; the same card's audio and USB functions have other classes
+_GPU_CLASSES = ("0x0300", "0x0302")
+# bridge, other: NVSwitch of A100 and H100 systems
+_SWITCH_CLASS = "0x0680"
+_SMI = (
+    "/usr/bin/nvidia-smi",
+    "/usr/local/bin/nvidia-smi",
+    "/usr/lib/wsl/lib/nvidia-smi",
+    "/opt/bin/nvidia-smi",
+    "/bin/nvidia-smi",
+)
+_LIBRARY_DIRS = (
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/usr/lib/wsl/lib",
+    "/usr/lib/x86_64-linux-gnu/nvidia/current",
+    "/usr/local/nvidia/lib64",
+    "/usr/local/lib",
+    "/usr/lib",
+)
+_MODPROBE_DIRS = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
+_NOUVEAU = re.compile(r"^\s*(blacklist\s+nouveau\b|install\s+nouveau\s+/(usr/)?bin/(true|false))", re.MULTILINE)
+_VERSION = re.compile(r"\b\d{3,}\.\d+(?:\.\d+)?\b")
+
+
+def pci_section(host: Host) -> dict[str, Any]:
+    """Return the NVIDIA GPUs and NVSwitches that sysfs lists; this needs no driver."""
+    gpus: list[dict[str, Any]] = []
+    switches: list[dict[str, Any]] = []
+    with host.probes.watch("pci", _PCI):
+        if not host.is_dir(_PCI):
+            raise FileNotFoundError(f"{_PCI} is missing")
+        for name in host.names(_PCI):
+            folder = f"{_PCI}/{name}"
+            if (host.text(f"{folder}/vendor") or "").lower() != _NVIDIA:
+                continue
+            kind = (host.text(f"{folder}/class") or "").lower()
+            if kind.startswith(_GPU_CLASSES):
+                gpus.append(_device(host, folder, name, kind))
+            elif kind.startswith(_SWITCH_CLASS):
+                switches.append(_device(host, folder, name, kind))
+    return {"gpus": gpus, "nvswitches": switches}
+
+
+def _device(host: Host, folder: str, name: str, kind: str) -> dict[str, Any]:
+    vendor, device = host.text(f"{folder}/subsystem_vendor"), host.text(f"{folder}/subsystem_device")
+    node = host.text(f"{folder}/numa_node") or ""
+    return {
+        "bdf": nvidia_smi.bdf(name) or name,
+        # ids as in pci.ids: lower-case digits without the 0x of sysfs
+        "vendor": _hex(_NVIDIA),
+        "device": _hex(host.text(f"{folder}/device")),
+        "class": _hex(kind),
+        "subsystem": f"{_hex(vendor)}:{_hex(device)}" if vendor and device else None,
+        "driver": host.link_name(f"{folder}/driver"),
+        "config_readable": _config_readable(host, folder),
+        # -1: the firmware does not say
+        "numa_node": int(node) if node.isdigit() else None,
+    }
+
+
+def _hex(text: str | None) -> str | None:
+    return (text or "").lower().replace("0x", "", 1) or None
+
+
+def _config_readable(host: Host, folder: str) -> bool | None:
+    try:
+        config = host.read_bytes(f"{folder}/config", 4)
+    except OSError:
+        return None
+    # a device that fell off the bus answers every read with ones
+    return len(config) == 4 and config != b"\xff\xff\xff\xff"
+
+
+def driver_section(host: Host, smi: dict[str, Any], gpus: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the loaded module, the device nodes, the libraries and what stands in the driver's way."""
+    driver: dict[str, Any] = {}
+    with host.probes.watch("driver", "/proc/driver/nvidia/version, /sys/module, /dev"):
+        persistence = [gpu["persistence"] for gpu in gpus if gpu["persistence"] is not None]
+        driver = {
+            "module": _module(host),
+            "devnodes": _devnodes(host),
+            "libraries": {
+                "nvidia_ml": _library(host, "libnvidia-ml.so.1"),
+                "cuda": _library(host, "libcuda.so.1"),
+            },
+            "nouveau": {"loaded": _loaded(host, "nouveau"), "blacklisted": _nouveau_blacklisted(host)},
+            "runfile": host.exists("/usr/bin/nvidia-uninstall"),
+            "persistence": all(persistence) if persistence else None,
+        }
+    return {**EMPTY_DRIVER, **driver, "smi": smi}
+
+
+EMPTY_DRIVER: dict[str, Any] = {
+    "module": {"loaded": None, "version": None, "flavour": None},
+    "devnodes": [],
+    "libraries": {"nvidia_ml": None, "cuda": None},
+    "nouveau": {"loaded": None, "blacklisted": None},
+    "runfile": None,
+    "persistence": None,
+}
+
+
+def _loaded(host: Host, name: str) -> bool:
+    if host.is_dir(f"/sys/module/{name}"):
+        return True
+    modules = host.text("/proc/modules") or ""
+    return re.search(rf"^{name} ", modules, re.MULTILINE) is not None
+
+
+def _module(host: Host) -> dict[str, Any]:
+    text = host.text("/proc/driver/nvidia/version")
+    # Debian's module file has its own name, but registers as "nvidia"
+    loaded = text is not None or _loaded(host, "nvidia")
+    found = _VERSION.search(text or "") or _VERSION.search(host.text("/sys/module/nvidia/version") or "")
+    flavour = None
+    if text is not None:
+        flavour = "open" if "Open Kernel Module" in text else "proprietary"
+    return {"loaded": loaded, "version": found.group(0) if found else None, "flavour": flavour}
+
+
+def _devnodes(host: Host) -> list[dict[str, Any]]:
+    found = []
+    names = [f"/dev/{name}" for name in host.names("/dev") if name.startswith("nvidia")]
+    names += [f"/dev/nvidia-caps/{name}" for name in host.names("/dev/nvidia-caps")]
+    for path in names:
+        try:
+            status = host.stat(path)
+        except OSError:
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            continue
+        device = stat.S_ISCHR(status.st_mode)
+        found.append(
+            {
+                "path": path,
+                # a regular file in a node's place has no numbers
+                "major": os.major(status.st_rdev) if device else None,
+                "minor": os.minor(status.st_rdev) if device else None,
+                "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+            }
+        )
+    return found
+
+
+def _library(host: Host, name: str) -> str | None:
+    """Return the version in the name of the real file behind a library's link."""
+    for folder in _LIBRARY_DIRS:
+        if host.exists(f"{folder}/{name}"):
+            match = re.search(r"\.so\.(\d{3,}\.\d+(?:\.\d+)?)$", host.real_name(f"{folder}/{name}"))
+            if match:
+                return match.group(1)
+    return None
+
+
+def _nouveau_blacklisted(host: Host) -> bool:
+    cmdline = host.text("/proc/cmdline") or ""
+    if re.search(r"\b(modprobe\.blacklist|module_blacklist|rd\.driver\.blacklist)=\S*\bnouveau\b", cmdline):
+        return True
+    for folder in _MODPROBE_DIRS:
+        for name in host.names(folder):
+            if name.endswith(".conf") and _NOUVEAU.search(host.text(f"{folder}/{name}") or ""):
+                return True
+    return False
+
+
+def smi_path(host: Host) -> str | None:
+    """Return where nvidia-smi is; below another root only a stand-in in <root>/bin counts."""
+    if not host.live:
+        stub = os.path.join(host.root, "bin/nvidia-smi")
+        return stub if os.access(stub, os.X_OK) else None
+    return next((path for path in _SMI if os.access(path, os.X_OK)), None) or host.runner.which("nvidia-smi")
+
+
+def smi_section(host: Host) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Run `nvidia-smi -q -x` once; return the section driver.smi and the list of GPUs."""
+    smi: dict[str, Any] = {"present": False, "rc": None, "message": None, "driver_version": None, "cuda_version": None}
+    path = smi_path(host)
+    source = "nvidia-smi -q -x"
+    if path is None:
+        host.probes.record("nvidia_smi", "missing", source, error="nvidia-smi is not installed")
+        return smi, []
+    smi["present"] = True
+    result = host.runner.run([path, "-q", "-x"])
+    smi["rc"] = result.rc
+    smi["message"] = None if result.rc == 0 else _message(result)
+    parsed, status, error = _parse(result)
+    host.probes.record("nvidia_smi", status, source, result.ms, result.rc, error)
+    smi["driver_version"], smi["cuda_version"] = parsed.get("driver_version"), parsed.get("cuda_version")
+    return smi, parsed.get("gpus", [])
+
+
+def _parse(result: CommandResult) -> tuple[dict[str, Any], str, str | None]:
+    # with a lost GPU the document may be complete though the exit code is not 0: take what there is
+    if "<nvidia_smi_log" not in result.stdout and result.status != "ok":
+        return {}, result.status, result.error
+    try:
+        return nvidia_smi.parse(result.stdout), result.status, result.error
+    except ValueError as exc:
+        return {}, ("unparsable" if result.status == "ok" else result.status), str(exc)
+
+
+def _message(result: CommandResult) -> str | None:
+    """Return what nvidia-smi says of its failure; its messages go to stdout more often than to stderr."""
+    if result.status == "timeout":
+        return result.error
+    text = result.stdout.partition("<?xml")[0].partition("<nvidia_smi_log")[0]
+    lines = [line.strip() for line in (text + "\n" + result.stderr).splitlines() if line.strip()]
+    return " ".join(lines)[:300] or first_line(result.error or "")

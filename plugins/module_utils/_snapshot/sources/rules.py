@@ -1,0 +1,116 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Will the running GPU containers keep their device nodes when systemd reloads? (reference: NVML "Unknown Error")"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from typing import Any
+
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import cdi, device_rules, systemctl
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers.text import char_majors
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources.services import Blocks
+
+_KIND = "nvidia.com/gpu"
+# with the engine's own containerd the state lies below /run/docker
+_BUNDLES = (
+    "/run/containerd/io.containerd.runtime.v2.task/moby",
+    "/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby",
+)
+# every CUDA program opens these two
+_ALWAYS = ("/dev/nvidiactl", "/dev/nvidia-uvm")
+
+
+def judge(host: Host, docker: dict[str, Any], blocks: Blocks, documents: dict[str, list[dict[str, Any]]]) -> None:
+    """Fill gpu.rules_ok and gpu.missing of every running GPU container."""
+    with host.probes.watch("device_rules", "config.json of containers, DeviceAllow of scopes"):
+        majors = char_majors(host.text("/proc/devices") or "")
+        for container in docker["containers"]:
+            gpu = container["gpu"]
+            if host.live and gpu["requested"] and container["state"] == "running":
+                gpu["rules_ok"], gpu["missing"] = _rules(host, container, docker, blocks, documents, majors)
+
+
+def _rules(
+    host: Host,
+    container: dict[str, Any],
+    docker: dict[str, Any],
+    blocks: Blocks,
+    documents: dict[str, list[dict[str, Any]]],
+    majors: dict[int, str],
+) -> tuple[bool | None, list[str]]:
+    paths, complete = expected(host, container["gpu"], documents)
+    numbers = {path: number for path, number in ((path, _number(host, path)) for path in paths) if number is not None}
+    rules = _oci_rules(host, container["id"])
+    if rules is None or not numbers:
+        return None, []
+    missing = [path for path, number in numbers.items() if not device_rules.oci_allows(rules, *number)]
+    if docker["cgroup_driver"] == "systemd":
+        scope = blocks.get(f"docker-{container['id']}.scope")
+        if scope is None:
+            return (False, missing) if missing else (None, [])
+        policy, entries = systemctl.first(scope, "DevicePolicy"), scope.get("DeviceAllow", [])
+        missing += [
+            path
+            for path, number in numbers.items()
+            if path not in missing and not device_rules.systemd_allows(policy, entries, path, number, majors)
+        ]
+    if missing:
+        return False, missing
+    return (True if complete else None), []
+
+
+def expected(host: Host, gpu: dict[str, Any], documents: dict[str, list[dict[str, Any]]]) -> tuple[list[str], bool]:
+    """Return the host nodes that the container should have, and whether that is all of them."""
+    if gpu["via"] == "devices":
+        return list(gpu["devices"]), True
+    paths: list[str] = []
+    complete = True
+    for name in gpu["devices"]:
+        kind, equals, device = name.rpartition("=")
+        if name.startswith("count=") or not equals:
+            kind, device = _KIND, name
+        nodes = _from_documents(documents.get(kind, []), device)
+        complete = complete and nodes is not None
+        paths += nodes or []
+    if complete:
+        return list(dict.fromkeys(paths)), True
+    if gpu["devices"] == ["all"]:
+        # jit-cdi and the hook need no specification file: "all" is what is in /dev
+        cards = [f"/dev/{name}" for name in host.names("/dev") if re.fullmatch(r"nvidia\d+", name)]
+        return [*_ALWAYS, *cards], bool(cards)
+    return list(dict.fromkeys([*paths, *_ALWAYS])), False
+
+
+def _from_documents(documents: list[dict[str, Any]], device: str) -> list[str] | None:
+    # of two specifications with the same device the later directory wins
+    for document in reversed(documents):
+        nodes = cdi.nodes_of(document, [device])
+        if nodes is not None:
+            return nodes
+    return None
+
+
+def _number(host: Host, path: str) -> tuple[int, int] | None:
+    try:
+        status = host.stat(path)
+    except OSError:
+        return None
+    return (os.major(status.st_rdev), os.minor(status.st_rdev)) if stat.S_ISCHR(status.st_mode) else None
+
+
+def _oci_rules(host: Host, container_id: str) -> list[Any] | None:
+    for folder in _BUNDLES:
+        path = f"{folder}/{container_id}/config.json"
+        if host.exists(path):
+            try:
+                rules = json.loads(host.read(path))["linux"]["resources"]["devices"]
+            except (OSError, ValueError, KeyError, TypeError):
+                return None
+            return rules if isinstance(rules, list) else None
+    return None

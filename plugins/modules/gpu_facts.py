@@ -1,0 +1,177 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gpu_facts
+short_description: Read everything about a GPU host in one round trip
+version_added: 0.1.0
+author:
+  - The gpuready authors (@gpuready)
+description:
+  - Reads the operating system, kernel, firmware, PCI devices, NVIDIA driver, Docker Engine, NVIDIA Container Toolkit,
+    CDI specifications, storage and repositories, and returns one snapshot as C(ansible_facts.gpu_host).
+  - Files are read first, commands are run second, and everything slow runs at the same time.
+  - It never writes and never fails because of what it finds. What could not be read is V(null), and
+    C(gpu_host.probes) says for each probe whether it was C(ok), C(missing), C(denied), C(timeout), C(failed) or
+    C(unparsable), and why.
+  - No secret leaves the host. Passwords in URLs are masked, of a container's environment nothing is returned,
+    and of its labels only those of this collection and of Compose.
+options:
+  root:
+    description:
+      - Read the tree below this folder in place of the machine.
+      - With any value but V(/) no command is run and no socket or network is used. The one exception is a
+        stand-in C(bin/nvidia-smi) below it, which is run.
+    type: path
+    default: /
+  watch:
+    description: More files, or folders with all files below them, whose digests belong in C(gpu_host.files).
+    type: list
+    elements: path
+    default: []
+  repositories:
+    description: Repositories that the host must be able to reach.
+      All are asked at the same time, for 5 seconds at most.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What to call it in the answer.
+        type: str
+        required: true
+      url:
+        description: What to GET, for example the C(InRelease) file of a repository.
+        type: str
+        required: true
+  dev:
+    description: Running dev containers to look at as their user does.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      container:
+        description: Name of the container. Without it only the ports are tried.
+        type: str
+      host:
+        description: Address where its ports are published.
+        type: str
+        default: 127.0.0.1
+      ssh_port:
+        description: Published port of its ssh server.
+        type: int
+      jupyter_port:
+        description: Published port of its Jupyter server.
+        type: int
+      token_file:
+        description: File on the host with the Jupyter token. It is used for one request and never returned.
+        type: path
+  timeout:
+    description: How long one command may take, in seconds.
+    type: int
+    default: 20
+attributes:
+  check_mode:
+    description: Can run in check mode and return the same facts.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed when in diff mode.
+    support: none
+    details: Nothing is ever changed.
+notes:
+  - Run it with privileges. Without them device rules, lock files and some configuration cannot be read; their probes
+    then say C(denied).
+"""
+
+EXAMPLES = r"""
+- name: Look at the host once
+  gpuready.bootstrap.gpu_facts:
+
+- name: Look at the host, a repository and a dev container
+  gpuready.bootstrap.gpu_facts:
+    repositories:
+      - name: docker
+        url: https://mirror.example.org/docker-ce/linux/debian/dists/trixie/InRelease
+    dev:
+      - container: dev-alice
+        ssh_port: 2222
+        jupyter_port: 8888
+        token_file: /opt/gpuready/dev/alice/token
+
+- name: Say which GPUs the bus shows
+  ansible.builtin.debug:
+    msg: "{{ ansible_facts['gpu_host'].pci.gpus | map(attribute='bdf') | list }}"
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: The facts.
+  returned: always
+  type: dict
+  contains:
+    gpu_host:
+      description:
+        - The snapshot. Its JSON Schema is C(docs/snapshot.schema.json). Unknown values are V(null), units are in
+          the names.
+      returned: always
+      type: dict
+      sample:
+        schema: gpuready.snapshot/1
+        scope: host
+        os: {id: debian, version: "13", codename: trixie, family: debian}
+        pci: {gpus: [{bdf: "0000:01:00.0", vendor: 10de, device: "2684", driver: nvidia}], nvswitches: []}
+        driver: {module: {loaded: true, version: 580.95.05, flavour: open}}
+        probes: {os: {status: ok, ms: 0, rc: null, source: /etc/os-release, error: null}}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.collector import collect
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "root": {"type": "path", "default": "/"},
+            "watch": {"type": "list", "elements": "path", "default": []},
+            "repositories": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "url": {"type": "str", "required": True},
+                },
+            },
+            "dev": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "container": {"type": "str"},
+                    "host": {"type": "str", "default": "127.0.0.1"},
+                    "ssh_port": {"type": "int"},
+                    "jupyter_port": {"type": "int"},
+                    "token_file": {"type": "path", "no_log": False},
+                },
+            },
+            "timeout": {"type": "int", "default": 20},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    snapshot = collect(
+        Runner(module.run_command, params["timeout"]),
+        params["root"],
+        params["watch"],
+        params["repositories"],
+        params["dev"],
+    )
+    module.exit_json(changed=False, ansible_facts={"gpu_host": snapshot})
+
+
+if __name__ == "__main__":
+    main()

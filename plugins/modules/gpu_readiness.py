@@ -1,0 +1,162 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name; nothing here runs on the target."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: gpu_readiness
+short_description: Judge whether a GPU host is ready, and say what to do if not
+version_added: 0.1.0
+description:
+  - Reads the host once with M(gpuready.bootstrap.gpu_facts), judges the snapshot on the controller by the
+    registered readiness checks and a policy, and returns a report.
+  - Each result is C(pass), C(warn), C(fail), C(skip) or C(unknown). What could not be measured is C(unknown), never
+    C(pass). What follows from another failure is C(skip) and names it in C(caused_by).
+  - Every failure carries the role, the variables and the command line that mend it.
+author:
+  - The gpuready authors (@gpuready)
+options:
+  stages:
+    description: The stages to judge.
+    type: list
+    elements: str
+    choices: [preflight, driver, container, dev]
+    default: [preflight, driver, container, dev]
+  policy:
+    description:
+      - Values laid over the default policy in C(plugins/plugin_utils/data/readiness_policy.yml), such as
+        C(expected_gpus), C(cuda_wanted), C(severity), C(skip), C(waive).
+      - Mappings are merged by key. An unknown key, check or value is an error.
+    type: dict
+    default: {}
+  snapshot:
+    description:
+      - A saved snapshot to judge in place of the host. The host is then not contacted and no facts are set.
+    type: dict
+  facts:
+    description: Options for M(gpuready.bootstrap.gpu_facts), such as C(repositories) and C(dev).
+    type: dict
+    default: {}
+  enforce:
+    description: Fail the task when the host is not ready, or when a blocking check could not be measured.
+    type: bool
+    default: true
+  report_dir:
+    description:
+      - Folder on the controller for C(<host>.report.json) and C(<host>.snapshot.json). It is made if missing.
+      - Nothing is written in check mode.
+    type: path
+attributes:
+  check_mode:
+    description: Can run in check mode and give the same report.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed, or what would change in check mode.
+    support: none
+    details: It changes nothing on the host.
+seealso:
+  - module: gpuready.bootstrap.gpu_facts
+"""
+
+EXAMPLES = r"""
+- name: Judge the host, fail when it is not ready
+  gpuready.bootstrap.gpu_readiness:
+    report_dir: reports
+    policy:
+      expected_gpus: 8
+      waive:
+        - id: DRV-PERSIST
+          until: "2027-01-31"
+          reason: the daemon is being packaged
+
+- name: Judge a saved snapshot again
+  gpuready.bootstrap.gpu_readiness:
+    snapshot: "{{ lookup('ansible.builtin.file', 'reports/gpu01.snapshot.json') | from_json }}"
+    enforce: false
+"""
+
+RETURN = r"""
+report:
+  description: The judged host. Its JSON schema is C(docs/report.schema.json).
+  returned: when the host could be read
+  type: dict
+  contains:
+    schema:
+      description: Name and version of the format.
+      type: str
+      sample: gpuready.report/1
+    host:
+      description: Inventory name of the host.
+      type: str
+      sample: gpu01
+    collected_at:
+      description: When the snapshot was taken.
+      type: str
+      sample: "2026-11-21T10:00:00Z"
+    simulated:
+      description: Whether the GPU or the host is a simulation.
+      type: bool
+      sample: false
+    simulated_text:
+      description: What is simulated, in words.
+      type: str
+      sample: null
+    stages:
+      description: The stages that were judged.
+      type: list
+      elements: str
+      sample: [preflight, driver, container, dev]
+    verdict:
+      description: C(ready), C(ready_with_warnings), C(not_ready) or C(unknown).
+      type: str
+      sample: not_ready
+    exit_code:
+      description: 0 ready, 1 ready with warnings, 2 not ready, 3 unknown.
+      type: int
+      sample: 2
+    counts:
+      description: Number of results by status.
+      type: dict
+      sample: {pass: 48, warn: 0, fail: 1, skip: 1, unknown: 0}
+    results:
+      description: One entry for each check, more where it judges several things.
+      type: list
+      elements: dict
+      sample:
+        - id: CTR-RUNTIME
+          stage: container
+          status: fail
+          severity: major
+          title: Runtime nvidia
+          message: runtime nvidia is not registered in Docker
+          entity: null
+          observed: [runc]
+          expected: null
+          evidence: []
+          remedy:
+            role: nvidia_container_toolkit
+            vars: {}
+            command: ansible-playbook site.yml -i hosts -l gpu01 --tags nvidia_container_toolkit,readiness
+            text: Register the runtime in daemon.json and restart Docker.
+          caused_by: null
+          skip_reason: null
+    next:
+      description: The next thing to do.
+      type: dict
+      sample:
+        command: ansible-playbook site.yml -i hosts -l gpu01 --tags nvidia_container_toolkit,readiness
+        text: Register the runtime in daemon.json and restart Docker.
+report_files:
+  description: The files written on the controller.
+  returned: when O(report_dir) is set, not in check mode
+  type: dict
+  sample: {report: reports/gpu01.report.json, snapshot: reports/gpu01.snapshot.json}
+ansible_facts:
+  description: The fresh snapshot, as C(ansible_facts.gpu_host).
+  returned: when O(snapshot) is not given
+  type: dict
+  sample: {gpu_host: {schema: gpuready.snapshot/1}}
+"""

@@ -1,0 +1,185 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From judged results to the report: verdict, counts, and the next thing to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.evaluate import evaluate
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
+    REPORT_SCHEMA,
+    SNAPSHOT_SCHEMA,
+    Commands,
+    Context,
+    Remedy,
+    Result,
+    Severity,
+    Stage,
+    Status,
+    View,
+)
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import make_policy
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.registry import CHECK_IDS, CHECKS
+
+READY = "ready"
+READY_WITH_WARNINGS = "ready_with_warnings"
+NOT_READY = "not_ready"
+UNKNOWN = "unknown"
+EXIT_CODES = {READY: 0, READY_WITH_WARNINGS: 1, NOT_READY: 2, UNKNOWN: 3}
+
+MESSAGES_MAX = 5
+
+_WORST_FIRST = (Severity.BLOCKER, Severity.MAJOR, Severity.MINOR, Severity.INFO)
+
+
+def judge(
+    snapshot: Mapping[str, Any],
+    *,
+    host: str,
+    stages: Sequence[str] = tuple(Stage),
+    policy: Mapping[str, Any] | None = None,
+    inventory: Sequence[str] = (),
+    dev_requested: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """The report on one host. Raises ValueError for a bad policy, an unknown stage or a foreign snapshot."""
+    if snapshot.get("schema") != SNAPSHOT_SCHEMA:
+        raise ValueError(
+            f"the snapshot of {host} has the schema {snapshot.get('schema')!r}, this version reads {SNAPSHOT_SCHEMA!r};"
+            " take a new one with gpuready.bootstrap.gpu_facts"
+        )
+    unknown = [name for name in stages if name not in list(Stage)]
+    if unknown or not stages:
+        raise ValueError(f"stages is {list(stages)}; it must name some of {', '.join(Stage)}")
+    wanted = tuple(stage for stage in Stage if stage in stages)
+    run = Commands(host, tuple(inventory))
+    requested = None if dev_requested is None else tuple(dev_requested)
+    context = Context(View(snapshot), make_policy(policy, CHECK_IDS), run, wanted, requested)
+    return build_report(evaluate(context, CHECKS), context)
+
+
+def verdict_of(results: Sequence[Result]) -> str:
+    serious = [r for r in results if r.severity in (Severity.BLOCKER, Severity.MAJOR)]
+    if any(r.status is Status.FAIL for r in serious):
+        return NOT_READY
+    if any(r.status is Status.UNKNOWN and r.severity is Severity.BLOCKER for r in results):
+        return UNKNOWN
+    if any(r.status in (Status.WARN, Status.UNKNOWN) and r.severity is not Severity.INFO for r in results):
+        return READY_WITH_WARNINGS
+    return READY
+
+
+def open_points(results: Sequence[Result]) -> list[Result]:
+    """What needs an action, in the order to take it: failures, what blocks unmeasured, then warnings; by stage."""
+
+    def urgency(result: Result) -> int:
+        if result.status is Status.FAIL:
+            return 0
+        return 1 if result.status is Status.UNKNOWN and result.severity is Severity.BLOCKER else 2
+
+    points = [r for r in results if r.status in (Status.FAIL, Status.WARN, Status.UNKNOWN)]
+    order = [*Stage]
+    return sorted(points, key=lambda r: (urgency(r), order.index(r.stage), _WORST_FIRST.index(r.severity)))
+
+
+def _by_hand(remedy: Remedy) -> bool:
+    return remedy.role in ("preflight", "readiness") and not remedy.vars
+
+
+def next_step(results: Sequence[Result], run: Commands) -> dict[str, str | None]:
+    """One command for the first stage that has something open; remedies by roles are joined into one run."""
+    points = open_points(results)
+    if not points:
+        return {"command": None, "text": "Nothing to do."}
+    first = points[0]
+    if first.remedy is None or first.remedy.role is None:
+        text = first.remedy.text if first.remedy else first.message
+        return {"command": first.remedy.command if first.remedy else None, "text": text}
+    # what a person has to do is not mixed with what a role does
+    by_hand = _by_hand(first.remedy)
+    together: list[Remedy] = [
+        r.remedy
+        for r in points
+        if r.stage is first.stage
+        and r.status is first.status
+        and r.remedy is not None
+        and r.remedy.role is not None
+        and _by_hand(r.remedy) == by_hand
+    ]
+    variables: dict[str, Any] = {}
+    for remedy in together:
+        for name, value in remedy.vars.items():
+            before = variables.get(name)
+            if isinstance(before, Mapping) and isinstance(value, Mapping):
+                variables[name] = {**value, **before}
+            else:
+                variables.setdefault(name, value)
+    texts = list(dict.fromkeys(remedy.text for remedy in together))
+    return {
+        "command": run.play_line([str(remedy.role) for remedy in together], variables),
+        "text": " ".join(texts),
+    }
+
+
+def build_report(results: Sequence[Result], context: Context) -> dict[str, Any]:
+    verdict = verdict_of(results)
+    simulated = context.facts.is_true("simulated.gpu") or context.facts.is_true("simulated.host")
+    return {
+        "schema": REPORT_SCHEMA,
+        "host": context.run.host,
+        "collected_at": context.facts.text_or_none("collected_at"),
+        "simulated": simulated,
+        "simulated_text": context.facts.text_or_none("simulated.text") if simulated else None,
+        "stages": [str(stage) for stage in context.stages],
+        "verdict": verdict,
+        "exit_code": EXIT_CODES[verdict],
+        "counts": {str(status): sum(r.status is status for r in results) for status in Status},
+        "results": [as_dict(result) for result in results],
+        "next": next_step(results, context.run),
+    }
+
+
+def as_dict(result: Result) -> dict[str, Any]:
+    remedy = result.remedy
+    return {
+        "id": result.id,
+        "stage": str(result.stage),
+        "status": str(result.status),
+        "severity": str(result.severity),
+        "title": result.title,
+        "message": result.message,
+        "entity": result.entity,
+        "observed": result.observed,
+        "expected": result.expected,
+        "evidence": list(result.evidence),
+        "remedy": None
+        if remedy is None
+        else {"role": remedy.role, "vars": dict(remedy.vars), "command": remedy.command, "text": remedy.text},
+        "caused_by": result.caused_by,
+        "skip_reason": result.skip_reason,
+    }
+
+
+def failure_message(report: Mapping[str, Any]) -> str:
+    """One line for a failed task: what stands in the way, and what to do first."""
+    blocking = [
+        r
+        for r in report["results"]
+        if (r["status"] == "fail" and r["severity"] in ("blocker", "major"))
+        or (r["status"] == "unknown" and r["severity"] == "blocker")
+    ]
+    said = []
+    for result in blocking:
+        entity = "" if (result["entity"] or "") in result["message"] else f" {result['entity']}"
+        measured = "" if result["status"] == "fail" else " (could not be measured)"
+        said.append(f"{result['id']}{entity}: {result['message']}{measured}")
+    # the whole list is in the report; a task's message stays readable
+    if len(said) > MESSAGES_MAX:
+        rest = dict.fromkeys(result["id"] for result in blocking[MESSAGES_MAX:])
+        said = [*said[:MESSAGES_MAX], f"also {', '.join(rest)}"]
+    headline = "NOT READY" if report["verdict"] == NOT_READY else "NOT KNOWN TO BE READY"
+    step = report["next"]
+    todo = f"; do: {step['command']}" if step["command"] else ""
+    return f"{report['host']}: {headline}: {'; '.join(said)}{todo} ({step['text']})"

@@ -1,0 +1,82 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A remedy that names a role, a variable or a tag that does not exist is worse than none."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import model
+from helpers import ROLES, ROOT, role_files
+
+READINESS = sorted((ROOT / "plugins" / "plugin_utils" / "readiness").rglob("*.py"))
+INPUTS = {option for name in ROLES for option in role_files(name).options}
+
+
+def plays() -> Iterator[tuple[str, str, list[str]]]:
+    """(where, role, variables) of each `run.play("<role>", …, <variable>=…)`."""
+    for path in READINESS:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr != "play":
+                continue
+            first = node.args[0] if node.args else None
+            if isinstance(first, ast.Constant):
+                where = f"{path.name}:{node.lineno}"
+                yield where, str(first.value), [word.arg for word in node.keywords if word.arg]
+
+
+PLAYS = list(plays())
+
+
+def test_there_are_remedies_to_look_at() -> None:
+    assert len(PLAYS) >= 12
+
+
+@pytest.mark.parametrize(("where", "role", "variables"), PLAYS, ids=[f"{play[0]}-{play[1]}" for play in PLAYS])
+def test_a_remedy_names_a_role_and_its_inputs(where: str, role: str, variables: list[str]) -> None:
+    assert role in ROLES, where
+    connection = {"ansible_become"}  # Ansible's own
+    assert set(variables) - INPUTS - connection == set(), where
+
+
+def test_the_roles_in_order_of_the_road_all_exist() -> None:
+    assert set(model.ROLES) <= set(ROLES)
+
+
+@pytest.mark.parametrize("role", ["preflight", "readiness"])
+def test_the_judging_roles_take_a_policy(role: str) -> None:
+    assert f"{role}_policy" in role_files(role).options
+
+
+def names_in_messages(path: Path) -> Iterator[str]:
+    """Words in texts of a file that look like an input of a role."""
+    pattern = re.compile(rf"\b(?:{'|'.join(ROLES)})_\w+\b(?!\.\w)")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from pattern.findall(node.value)
+
+
+@pytest.mark.parametrize("path", READINESS, ids=lambda path: path.stem)
+def test_inputs_named_in_messages_exist(path: Path) -> None:
+    assert set(names_in_messages(path)) <= INPUTS
+
+
+def tags(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        own = node.get("tags") or []
+        found = set(own if isinstance(own, list) else [own])
+        return found.union(*(tags(value) for value in node.values()))
+    return set().union(*(tags(item) for item in node)) if isinstance(node, list) else set()
+
+
+def test_remedies_can_select_their_role_by_tag() -> None:
+    site = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
+    # preflight always runs, whatever is selected
+    assert set(model.ROLES) - {"preflight"} <= tags(site)

@@ -1,0 +1,57 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every role says what it takes, the same in its specification, its defaults and its README, and has a scenario."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from helpers import ROOT, RoleFiles
+
+
+def is_computed(value: Any) -> bool:
+    """Whether a default holds a template anywhere, so that no literal can stand for it."""
+    if isinstance(value, str):
+        return "{{" in value or "{%" in value
+    if isinstance(value, dict):
+        return any(is_computed(item) for item in value.values())
+    return isinstance(value, list) and any(is_computed(item) for item in value)
+
+
+def test_inputs_carry_the_name_of_the_role(role: RoleFiles) -> None:
+    assert [name for name in role.options if not name.startswith(f"{role.name}_")] == []
+
+
+def test_specification_and_defaults_have_the_same_inputs(role: RoleFiles) -> None:
+    defaults = role.load("defaults/main.yml") or {}
+    without_default = {name for name, option in role.options.items() if option.get("required")}
+    assert set(defaults) == set(role.options) - without_default
+
+
+def test_literal_defaults_are_the_specified_ones(role: RoleFiles) -> None:
+    for name, value in (role.load("defaults/main.yml") or {}).items():
+        if is_computed(value):
+            assert "default" not in role.options[name], f"{name}: a computed default cannot be specified"
+        elif value is not None:
+            assert role.options[name].get("default") == value, name
+            assert type(role.options[name]["default"]) is type(value), name
+
+
+def test_specification_is_described(role: RoleFiles) -> None:
+    assert role.main["short_description"].strip()
+    assert role.main["description"]
+    assert [name for name, option in role.options.items() if not option.get("description")] == []
+
+
+def test_readme_names_every_input(role: RoleFiles) -> None:
+    readme = (role.path / "README.md").read_text(encoding="utf-8")
+    assert [name for name in role.options if name not in readme] == []
+
+
+def test_role_has_a_scenario_of_its_name(role: RoleFiles) -> None:
+    assert (ROOT / "molecule" / role.name / "molecule.yml").is_file()
+
+
+def test_role_has_no_dependencies(role: RoleFiles) -> None:
+    assert not (role.load("meta/main.yml") or {}).get("dependencies")

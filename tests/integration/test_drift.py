@@ -1,0 +1,78 @@
+# Copyright (c) 2026 The gpuready authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Break each managed thing by hand on a converged host: the next run mends it, and reports just that.
+
+This is what shows that tasks gated on facts hide no drift.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+from lab import Host
+
+LIVE = "docker inspect --format '{{.Id}} {{.State.StartedAt}}' gpuready-dev"
+
+
+class Drift(NamedTuple):
+    """A breakage, a command that is true when it is mended, and the roles that may report a change."""
+
+    name: str
+    damage: str
+    mended: str
+    roles: set[str]
+    container_lives: bool = True
+
+
+def edited(path: str, roles: set[str], container_lives: bool = True) -> Drift:
+    """A line added by hand to a managed file; mended means: the same bytes as before."""
+    damage = f"cp -p {path} /root/before-drift && echo '# a hand edit' >> {path}"
+    return Drift(f"edited {path}", damage, f"cmp {path} /root/before-drift", roles, container_lives)
+
+
+DRIFTS = [
+    Drift("toolkit package removed", "dpkg --remove --force-depends nvidia-container-toolkit", "dpkg -s nvidia-container-toolkit | grep -q '^Status: install ok installed'", {"nvidia_container_toolkit"}),
+    Drift("toolkit package of another version", "apt-get install -y -qq --allow-downgrades nvidia-container-toolkit=1.19.1-1 nvidia-container-toolkit-base=1.19.1-1 libnvidia-container-tools=1.19.1-1 libnvidia-container1=1.19.1-1", "nvidia-ctk --version | grep -q 1.20.0", {"nvidia_container_toolkit"}),
+    Drift("driver package removed", "dpkg --remove --force-depends nvidia-driver-cuda", "nvidia-smi -L | grep -q 4090", {"nvidia_driver"}),
+    Drift("persistence daemon stopped", "systemctl stop nvidia-persistenced", "systemctl is-active -q nvidia-persistenced", {"nvidia_driver"}),
+    Drift("Docker stopped", "systemctl stop docker.socket docker.service", "docker info >/dev/null", {"docker_engine", "dev_container"}),
+    Drift("Docker disabled", "systemctl disable -q docker.service", "systemctl is-enabled -q docker.service", {"docker_engine"}),
+    Drift("CDI refresh stopped", "systemctl stop nvidia-cdi-refresh.path", "systemctl is-active -q nvidia-cdi-refresh.path", {"nvidia_container_toolkit"}),
+    Drift("CDI specification deleted", "rm /var/run/cdi/nvidia.yaml", "test -s /var/run/cdi/nvidia.yaml", {"nvidia_container_toolkit"}),
+    edited("/etc/apt/sources.list.d/gpuready-nvidia-driver.sources", {"nvidia_driver"}),
+    edited("/etc/apt/preferences.d/gpuready-nvidia-driver", {"nvidia_driver"}),
+    edited("/etc/apt/keyrings/gpuready-nvidia-container-toolkit.asc", {"nvidia_container_toolkit"}),
+    edited("/etc/apt/sources.list.d/gpuready-nvidia-container-toolkit.sources", {"nvidia_container_toolkit"}),
+    edited("/etc/apt/preferences.d/gpuready-nvidia-container-toolkit", {"nvidia_container_toolkit"}),
+    edited("/etc/systemd/system/docker.service.d/10-gpuready-cdi.conf", {"nvidia_container_toolkit"}),
+    Drift("our key of daemon.json changed", "sed -i 's/\"live-restore\": true/\"live-restore\": false/' /etc/docker/daemon.json", "grep -q '\"live-restore\": true' /etc/docker/daemon.json", {"docker_engine"}),
+    Drift("the runtime taken out of daemon.json", "python3 -c \"import json; p='/etc/docker/daemon.json'; d=json.load(open(p)); del d['runtimes']; json.dump(d, open(p, 'w'))\"", "grep -q nvidia-container-runtime /etc/docker/daemon.json", {"nvidia_container_toolkit"}),
+    Drift("CDI switched off", "sed -i 's/\"cdi\": true/\"cdi\": false/' /etc/docker/daemon.json", "grep -q '\"cdi\": true' /etc/docker/daemon.json", {"nvml_stability"}),
+    Drift("no-cgroups switched on", "sed -i 's/^#\\?no-cgroups = .*/no-cgroups = true/' /etc/nvidia-container-runtime/config.toml", "grep -q '^no-cgroups = false' /etc/nvidia-container-runtime/config.toml", {"nvml_stability"}),
+    Drift("apt mirror taken out", "sed -i 's#http://127.0.0.1:8098/debian#'$(cat /etc/gpuready/sandbox-archive)'#' /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources 2>/dev/null || true", "grep -rqs 127.0.0.1:8098 /etc/apt/sources.list /etc/apt/sources.list.d", {"mirrors"}),
+    edited("/opt/gpuready/dev/compose.yaml", {"dev_container"}),
+    edited("/opt/gpuready/dev/secrets/authorized_keys", {"dev_container"}),
+    Drift("token readable by all", "chmod 0644 /opt/gpuready/dev/secrets/jupyter_token", "test $(stat -c %a /opt/gpuready/dev/secrets/jupyter_token) = 400", {"dev_container"}),
+    Drift("container stopped", "docker stop -t 5 gpuready-dev", "docker inspect -f '{{.State.Health.Status}}' gpuready-dev | grep -qx healthy", {"dev_container"}, False),
+    Drift("container removed", "docker rm -f gpuready-dev", "docker inspect -f '{{.State.Health.Status}}' gpuready-dev | grep -qx healthy", {"dev_container"}, False),
+]
+
+
+@pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.name)
+def test_the_next_run_mends_it_and_reports_just_that(host: Host, drift: Drift) -> None:
+    before = host.ssh(LIVE)
+    host.ssh(drift.damage)
+    assert host.ssh(f"{drift.mended} && echo mended", check=False) != "mended", "the damage did nothing"
+    run = host.site()
+    assert run.rc == 0, run.output[-4000:]
+    assert host.ssh(f"{drift.mended} && echo mended", check=False) == "mended", run.changed
+    roles = {task.split(" : ")[0] for task in run.changed}
+    assert roles and roles <= drift.roles, run.changed
+    if drift.container_lives:
+        assert host.ssh(LIVE) == before, "a repair must not restart the dev container"
+
+
+def test_after_the_tour_a_run_changes_nothing(host: Host) -> None:
+    run = host.site()
+    assert (run.rc, run.changed) == (0, ())

@@ -1,0 +1,184 @@
+# Copyright (c) 2026 The gpuready authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import pytest
+import yaml
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible_collections.gpuready.bootstrap.plugins.action import gpu_readiness
+from ansible_collections.gpuready.bootstrap.plugins.modules import gpu_readiness as documented
+
+SNAPSHOTS = Path(__file__).resolve().parents[3] / "fixtures" / "snapshots"
+
+
+def load(name: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((SNAPSHOTS / f"{name}.json").read_text(encoding="utf-8"))
+    return data
+
+
+def run(
+    args: dict[str, Any], facts: dict[str, Any] | None = None, check_mode: bool = False, **task_vars: Any
+) -> tuple[dict[str, Any], mock.Mock]:
+    """The action with a stand-in for the module that would run on the target."""
+    task = mock.MagicMock(async_val=0, check_mode=check_mode, args=args)
+    connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=None))
+    action = gpu_readiness.ActionModule(
+        task=task,
+        connection=connection,
+        play_context=mock.MagicMock(),
+        loader=None,
+        templar=None,
+        shared_loader_obj=None,
+    )
+    module = mock.Mock(return_value=facts)
+    with mock.patch.object(action, "_execute_module", module), mock.patch.object(action, "_remove_tmp_path"):
+        result: dict[str, Any] = action.run(task_vars={"inventory_hostname": "gpu01", **task_vars})
+    return result, module
+
+
+def gathered(name: str) -> dict[str, Any]:
+    return {"changed": False, "ansible_facts": {"gpu_host": load(name)}}
+
+
+def test_a_ready_host_gives_report_and_fresh_facts() -> None:
+    facts = {"dev": [{"container": "dev", "ssh_port": 2222}]}
+    result, module = run({"facts": facts}, gathered("ready_host"))
+    assert result["report"]["verdict"] == "ready"
+    assert result["ansible_facts"]["gpu_host"]["schema"] == "gpuready.snapshot/1"
+    assert (result["changed"], result.get("failed", False)) == (False, False)
+    module.assert_called_once()
+    assert module.call_args.kwargs["module_name"] == "gpuready.bootstrap.gpu_facts"
+    assert module.call_args.kwargs["module_args"] == facts
+
+
+def test_a_host_that_is_not_ready_fails_with_one_message() -> None:
+    result, _module = run(
+        {}, gathered("bare_host"), ansible_inventory_sources=[str(Path.cwd() / "inventories" / "lab")]
+    )
+    assert result["failed"] is True
+    assert result["msg"].startswith("gpu01: NOT READY: DRV-MODULE: ")
+    assert "do: ansible-playbook site.yml -i inventories/lab -l gpu01 --tags nvidia_driver,readiness" in result["msg"]
+    assert result["report"]["exit_code"] == 2
+
+
+def test_what_blocks_and_could_not_be_measured_fails_too() -> None:
+    snapshot = load("ready_host")
+    snapshot["os"] = None
+    result, _module = run({"snapshot": snapshot})
+    assert result["failed"] is True
+    assert "NOT KNOWN TO BE READY: PRE-OS" in result["msg"]
+
+
+def test_without_enforcement_the_message_is_the_same_and_nothing_fails() -> None:
+    strict, _ = run({}, gathered("bare_host"))
+    lenient, _ = run({"enforce": False}, gathered("bare_host"))
+    assert "failed" not in lenient
+    assert (lenient["msg"], lenient["report"]) == (strict["msg"], strict["report"])
+
+
+def test_a_saved_snapshot_is_judged_without_the_host() -> None:
+    result, module = run({"snapshot": load("ready_host"), "stages": ["preflight"]})
+    module.assert_not_called()
+    assert "ansible_facts" not in result
+    assert result["report"]["stages"] == ["preflight"]
+
+
+def test_dev_containers_are_those_that_were_asked_for() -> None:
+    none, _ = run({"facts": {"dev": []}, "enforce": False}, gathered("ready_host"))
+    assert {r["status"] for r in none["report"]["results"] if r["stage"] == "dev"} == {"skip"}
+    other, _ = run({"facts": {"dev": [{"container": "lab"}]}, "enforce": False}, gathered("ready_host"))
+    assert "lab does not exist" in other["msg"]
+
+
+def test_files_are_written_whole_and_for_all_to_read(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "reports"
+    args = {"report_dir": str(folder), "enforce": False}
+    result, _ = run(args, gathered("bare_host"))
+    assert sorted(os.listdir(folder)) == ["gpu01.report.json", "gpu01.snapshot.json"]
+    assert json.loads((folder / "gpu01.report.json").read_text(encoding="utf-8")) == result["report"]
+    assert json.loads((folder / "gpu01.snapshot.json").read_text(encoding="utf-8")) == load("bare_host")
+    assert (folder / "gpu01.report.json").stat().st_mode & 0o777 == 0o644
+    assert result["changed"] is False
+    run(args, gathered("ready_host"))
+    assert json.loads((folder / "gpu01.report.json").read_text(encoding="utf-8"))["verdict"] == "ready"
+
+
+def test_a_failing_host_leaves_its_report_too(tmp_path: Path) -> None:
+    result, _ = run({"report_dir": str(tmp_path)}, gathered("bare_host"))
+    assert result["failed"] is True
+    assert (tmp_path / "gpu01.report.json").is_file()
+
+
+def test_check_mode_writes_nothing(tmp_path: Path) -> None:
+    result, _ = run({"report_dir": str(tmp_path / "reports")}, gathered("ready_host"), check_mode=True)
+    assert result["report"]["verdict"] == "ready"
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "x.json"
+    gpu_readiness.write_json(target, {"old": 1})
+    with mock.patch.object(gpu_readiness.json, "dump", side_effect=OSError("disk full")), pytest.raises(OSError):
+        gpu_readiness.write_json(target, {"new": 1})
+    assert json.loads(target.read_text(encoding="utf-8")) == {"old": 1}
+    assert os.listdir(tmp_path) == ["x.json"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("", encoding="utf-8")
+    with pytest.raises(AnsibleActionFail, match=r"readiness_report_dir"):
+        run({"report_dir": str(blocker / "reports")}, gathered("ready_host"))
+
+
+@pytest.mark.parametrize(
+    ("host", "stem"), [("gpu01", "gpu01"), ("../../etc/x", "_.._etc_x"), ("机器三", "机器三"), ("..", "host")]
+)
+def test_a_host_name_cannot_leave_the_folder(host: str, stem: str) -> None:
+    assert gpu_readiness.file_stem(host) == stem
+
+
+@pytest.mark.parametrize(
+    "facts", [{"failed": True, "msg": "no python"}, {"unreachable": True, "msg": "no route"}, {"ansible_facts": {}}]
+)
+def test_a_host_that_cannot_be_read_fails(facts: dict[str, Any]) -> None:
+    result, _ = run({}, facts)
+    assert result["failed"] is True
+    assert facts.get("msg", "it returned no snapshot") in result["msg"]
+    assert "report" not in result
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ({"policy": {"expected_gpu": 1}}, "did you mean expected_gpus"),
+        ({"snapshot": {"schema": "other"}}, "gpuready.snapshot/1"),
+        ({"stages": ["moon"]}, "moon"),
+        ({"stage": ["driver"]}, "stage"),
+    ],
+)
+def test_bad_input_is_refused(args: dict[str, Any], says: str) -> None:
+    with pytest.raises(AnsibleError, match=says):
+        run(args, gathered("ready_host"))
+
+
+def test_the_documentation_and_the_argument_spec_agree() -> None:
+    options = yaml.safe_load(documented.DOCUMENTATION)["options"]
+    assert set(options) == set(gpu_readiness.ARGUMENT_SPEC)
+    for name, spec in gpu_readiness.ARGUMENT_SPEC.items():
+        for key in ("type", "elements", "choices", "default"):
+            assert options[name].get(key) == spec.get(key), (name, key)
+
+
+def test_the_documented_return_values_are_those_returned(tmp_path: Path) -> None:
+    result, _ = run({"report_dir": str(tmp_path)}, gathered("ready_host"))
+    described = yaml.safe_load(documented.RETURN)
+    assert set(described) == set(result) - {"changed", "msg"}
+    assert set(described["report"]["contains"]) == set(result["report"])

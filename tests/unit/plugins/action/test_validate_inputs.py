@@ -1,0 +1,227 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The validator on a small collection of its own, with Ansible's real loader and templar."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from ansible_collections.gpuready.bootstrap.plugins.action import validate_inputs
+from ansible_collections.gpuready.bootstrap.plugins.action.validate_inputs import (
+    is_secret,
+    nearest,
+    unknown_names,
+    wrong_value,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+ENGINE_SPEC = """
+argument_specs:
+  main:
+    short_description: Engine
+    options:
+      engine_state: {type: str, choices: [present, absent], default: present}
+      engine_port: {type: int, default: 22}
+      engine_url: {type: str}
+      engine_token: {type: str, choices: [long-one]}
+      engine_mounts:
+        type: list
+        elements: dict
+        options:
+          path: {type: path, required: true}
+"""
+ENGINE_DEFAULTS = """
+engine_state: present
+engine_port: "{{ gpuready_port | default(22) }}"
+engine_url: "{{ __engine_base }}/{{ ansible_facts['gpu_host'].os.id }}"
+engine_mounts: []
+"""
+EXTRA_SPEC = """
+argument_specs:
+  main:
+    short_description: Extra
+    options:
+      engine_extra_owner: {type: str, required: true}
+"""
+
+
+@pytest.fixture
+def collection(tmp_path):
+    for role, spec, defaults in (("engine", ENGINE_SPEC, ENGINE_DEFAULTS), ("engine_extra", EXTRA_SPEC, "")):
+        for name, text in (("meta/argument_specs.yml", spec), ("defaults/main.yml", defaults)):
+            path = tmp_path / "roles" / role / name
+            path.parent.mkdir(parents=True)
+            path.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def validate(collection):
+    def run(variables, roles=("engine",), **options):
+        loader = DataLoader()
+        task = SimpleNamespace(
+            args={"roles": list(roles), **options}, async_val=0, check_mode=False, diff=False, action="validate_inputs"
+        )
+        action = validate_inputs.ActionModule(
+            task=task,
+            connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir="")),  # can do nothing: none is needed
+            play_context=None,
+            loader=loader,
+            templar=Templar(loader=loader, variables=variables),
+            shared_loader_obj=None,
+        )
+        action.root = collection
+        return action.run(task_vars={"inventory_hostname": "box", **variables})
+
+    return run
+
+
+def texts(result):
+    return {error["variable"]: error["text"] for error in result["errors"]}
+
+
+def test_right_inputs_pass(validate):
+    result = validate({"engine_state": "absent", "engine_port": "2222", "engine_mounts": [{"path": "/data"}]})
+    assert not result.get("failed")
+    assert result["changed"] is False
+    assert result["checked_roles"] == ["engine"]
+    assert result["count"] == 3
+
+
+def test_all_problems_of_all_roles_come_in_one_message(validate):
+    result = validate(
+        {"engine_state": "presnt", "engine_port": "many", "engine_sate": "present", "gpuready_prt": 1},
+        roles=["gpuready.bootstrap.engine", "engine_extra"],
+    )
+    assert result["failed"] is True
+    assert set(texts(result)) == {"engine_state", "engine_port", "engine_sate", "gpuready_prt", "engine_extra_owner"}
+    assert result["msg"].startswith("5 inputs are not right for box")
+    for variable, text in texts(result).items():
+        assert f"{variable}: {text}" in result["msg"]
+
+
+def test_a_wrong_choice_names_value_role_choices_and_the_nearest(validate):
+    text = texts(validate({"engine_state": "presnt"}))["engine_state"]
+    assert text == "'presnt' must be one of present, absent; did you mean present? (role engine)"
+
+
+@pytest.mark.parametrize("value", [["a"], {"a": 1}])
+def test_a_container_is_no_text(validate, value):
+    assert "must be of type str" in texts(validate({"engine_url": value}))["engine_url"]
+
+
+@pytest.mark.parametrize("value", [True, "many", [1]])
+def test_what_is_no_number_is_refused(validate, value):
+    assert texts(validate({"engine_port": value}))["engine_port"] == f"{value!r} must be of type int (role engine)"
+
+
+def test_a_wrong_key_inside_a_list_is_named(validate):
+    text = texts(validate({"engine_mounts": [{"pth": "/data"}]}))["engine_mounts"]
+    assert "engine_mounts.pth" in text
+    assert "path" in text
+
+
+def test_a_shared_input_is_blamed_under_its_own_name(validate):
+    result = validate({"gpuready_port": "many"})
+    assert texts(result) == {"gpuready_port": "'many' must be of type int (role engine takes engine_port from it)"}
+
+
+def test_a_missing_required_input_says_where_to_set_it(validate):
+    assert "group_vars" in texts(validate({}, roles=["engine_extra"]))["engine_extra_owner"]
+
+
+@pytest.mark.parametrize("expression", ["{{ ansible_facts['gpu_host'].os.id }}", "{{ ansible_facts.gpu_host.os.id }}"])
+def test_a_value_that_needs_facts_is_left_to_the_role(validate, expression):
+    result = validate({"ansible_facts": {}, "engine_state": trust_as_template(expression)})
+    assert not result.get("failed")
+
+
+def test_a_value_with_a_misspelt_variable_in_it_is_refused(validate):
+    text = texts(validate({"engine_url": trust_as_template("{{ bse }}/x")}))["engine_url"]
+    assert "'bse' is undefined" in text
+
+
+def test_templates_are_judged_by_their_result(validate):
+    result = validate({"wish": "gone", "engine_state": trust_as_template("{{ wish }}")})
+    assert texts(result)["engine_state"].startswith("'gone' must be one of present, absent")
+
+
+def test_the_origin_is_the_file_and_line(validate, tmp_path):
+    path = tmp_path / "all.yml"
+    path.write_text("---\nengine_state: presnt\nengine_sate: true\n", encoding="utf-8")
+    variables = DataLoader().load_from_file(str(path))
+    origins = {error["variable"]: error["origin"] for error in validate(variables)["errors"]}
+    assert origins == {"engine_state": f"{path}:2", "engine_sate": f"{path}:3"}
+
+
+def test_the_longest_role_name_owns_a_name(validate):
+    error = validate({"engine_extra_onwer": "me"})["errors"][0]
+    assert error["role"] == "engine_extra"
+    assert error["text"].endswith("did you mean engine_extra_owner?")
+
+
+def test_inputs_of_roles_that_are_not_judged_are_known_too(validate):
+    assert not validate({"engine_extra_owner": "me"}).get("failed")
+
+
+def test_known_names_are_let_through(validate):
+    variables = {"engine_note": 1, "gpuready_note": 1, "enginelike": 1, "__engine_x": 1}
+    assert not validate(variables, known=["engine_note", "gpuready_note"]).get("failed")
+
+
+def test_a_secret_never_shows(validate):
+    result = validate({"engine_token": "hunter2"})
+    assert texts(result)["engine_token"].startswith("the value (not shown) must be one of")
+    assert "hunter2" not in repr(result)
+
+
+@pytest.mark.parametrize("name", ["x_token", "x_password", "x_secrets", "x_passphrase"])
+def test_secret_names(name):
+    assert is_secret(name, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "expected"),
+    [
+        ("x_token_file", {}, False),
+        ("x_key_url", {}, False),
+        ("x", {"no_log": True}, True),
+        ("x", {"options": {"password": {}}}, True),
+    ],
+)
+def test_secret_options(name, option, expected):
+    assert is_secret(name, option) is expected
+
+
+def test_a_broken_secret_of_any_type_stays_hidden():
+    users = {"type": "list", "elements": "dict", "options": {"password": {"type": "int"}}}
+    text = wrong_value("x_users", users, ["pw1"])
+    assert text
+    assert "pw1" not in text
+
+
+def test_an_unknown_role_lists_the_known_ones(validate):
+    with pytest.raises(AnsibleActionFail, match=r"'enigne' is no role.*mean engine\?.*Known: engine, engine_extra"):
+        validate({}, roles=["enigne"])
+
+
+NAMES = st.from_regex(r"[a-z_]{1,20}", fullmatch=True)
+
+
+@given(st.lists(NAMES), st.sets(NAMES))
+def test_no_input_is_ever_called_unknown(names, inputs):
+    reported = {name for name, _role, _why in unknown_names(names, {"engine": inputs}, set(), set())}
+    assert not reported & inputs
+    assert all(name.startswith(("engine_", "gpuready_")) for name in reported)
+
+
+@given(st.text(), st.lists(st.text(min_size=1)))
+def test_the_nearest_is_one_of_the_known(wrong, known):
+    said = nearest(wrong, known)
+    assert not said or any(said == f"; did you mean {name}?" for name in known)

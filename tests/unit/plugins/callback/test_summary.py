@@ -1,0 +1,171 @@
+# Copyright (c) 2026 The gpuready authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import pytest
+import yaml
+from ansible.executor.stats import AggregateStats
+from ansible_collections.gpuready.bootstrap.plugins.callback import summary
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import judge
+
+SNAPSHOTS = Path(__file__).resolve().parents[3] / "fixtures" / "snapshots"
+
+
+def judged(host: str, name: str, **options: Any) -> dict[str, Any]:
+    snapshot = json.loads((SNAPSHOTS / f"{name}.json").read_text(encoding="utf-8"))
+    return judge(snapshot, host=host, **options)
+
+
+def task_result(host: str, data: dict[str, Any], task: str = "Judge the host") -> Any:
+    return SimpleNamespace(
+        host=SimpleNamespace(get_name=lambda: host), task=SimpleNamespace(get_name=lambda: task), result=data
+    )
+
+
+class Run:
+    """A callback with a recorded screen."""
+
+    def __init__(self, tty: bool = False, show_all: bool = False, check: bool = False) -> None:
+        self.plugin = summary.CallbackModule()
+        self.plugin._display = mock.Mock()
+        self.plugin.get_option = lambda name: {"show_all": show_all}[name]
+        self.stats = AggregateStats()
+        self.tty = tty
+        self.check = check
+
+    def ok(self, host: str, data: dict[str, Any]) -> None:
+        self.stats.increment("ok", host)
+        self.plugin.v2_runner_on_ok(task_result(host, data))
+
+    def failed(self, host: str, data: dict[str, Any], task: str) -> None:
+        self.stats.increment("failures", host)
+        self.plugin.v2_runner_on_failed(task_result(host, data, task))
+
+    def unreachable(self, host: str) -> None:
+        self.stats.increment("dark", host)
+        self.plugin.v2_runner_on_unreachable(task_result(host, {}))
+
+    def finish(self) -> str:
+        with (
+            mock.patch.object(summary.sys.stdout, "isatty", return_value=self.tty, create=True),
+            mock.patch.object(summary.context, "CLIARGS", {"check": self.check}),
+        ):
+            self.plugin.v2_playbook_on_stats(self.stats)
+        return "\n".join(call.args[0] for call in self.plugin._display.display.call_args_list)
+
+
+def test_one_ready_host() -> None:
+    run = Run()
+    run.ok("n1", {"changed": False})
+    run.ok("n1", {"report": judged("n1", "sandbox_ready")})
+    text = run.finish()
+    assert "n1: READY — 2 skipped, 48 passed [simulated GPU]" in text
+    assert "fleet" not in text
+    assert "\x1b" not in text
+
+
+def test_a_run_without_reports_is_left_alone() -> None:
+    run = Run()
+    run.ok("n1", {"report": "text"})
+    run.ok("n2", {"report": {"schema": "other/1"}})
+    run.failed("n3", {}, "Something")
+    assert run.finish() == ""
+
+
+def test_the_last_report_of_a_host_counts() -> None:
+    run = Run()
+    run.ok("n1", {"report": judged("n1", "bare_host", stages=["preflight"])})
+    run.ok("n1", {"report": judged("n1", "ready_host")})
+    text = run.finish()
+    assert text.count("n1: ") == 1
+    assert "n1: READY — 50 passed" in text
+
+
+def test_a_failed_judgement_shows_its_report_and_not_the_task() -> None:
+    run = Run()
+    run.failed("n1", {"report": judged("n1", "bare_host"), "msg": "n1: NOT READY"}, "Judge the host")
+    text = run.finish()
+    assert "n1: NOT READY — 3 blockers, 1 warning" in text
+    assert "STOPPED" not in text
+
+
+def test_a_host_that_fails_after_a_good_preflight_is_stopped_not_ready() -> None:
+    run = Run()
+    run.ok("n1", {"report": judged("n1", "ready_host", stages=["preflight"])})
+    run.failed("n1", {"msg": "apt broke"}, "Install Docker")
+    text = run.finish()
+    assert "n1: STOPPED: task 'Install Docker' failed" in text
+    assert "n1: READY" not in text
+
+
+def test_an_ignored_failure_does_not_stop_a_host() -> None:
+    run = Run()
+    run.ok("n1", {"report": judged("n1", "ready_host")})
+    run.plugin.v2_runner_on_failed(task_result("n1", {}, "Try"), ignore_errors=True)
+    assert "n1: READY" in run.finish()
+
+
+def test_several_hosts_end_with_a_line_for_all() -> None:
+    run = Run()
+    run.ok("n1", {"report": judged("n1", "ready_host")})
+    run.ok("n2", {"report": judged("n2", "many_faults")})
+    run.ok("n3", {"report": judged("n3", "ready_host")})
+    run.unreachable("n3")
+    run.unreachable("n4")
+    text = run.finish()
+    assert "n3: STOPPED: the host cannot be reached" in text
+    assert "fleet: 4 hosts — 1 ready; 1 not ready (n2); 1 stopped (n3); 1 without a report (n4)" in text
+
+
+def test_reports_in_a_loop_are_found() -> None:
+    run = Run()
+    run.ok("n1", {"results": [{"report": judged("n1", "ready_host")}, "junk"]})
+    assert "n1: READY" in run.finish()
+
+
+def test_show_all_names_what_passed() -> None:
+    run = Run(show_all=True)
+    run.ok("n1", {"report": judged("n1", "ready_host")})
+    assert "✓ PRE-OS" in run.finish()
+
+
+def test_check_mode_is_said() -> None:
+    run = Run(check=True)
+    run.ok("n1", {"report": judged("n1", "bare_host")})
+    assert "check mode: judged as the hosts are now" in run.finish()
+
+
+def test_a_terminal_gets_colours_and_the_log_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    run = Run(tty=True)
+    run.ok("n1", {"report": judged("n1", "many_faults", inventory=["inventories/lab"])})
+    run.finish()
+    (screen, log) = run.plugin._display.display.call_args_list
+    assert screen.kwargs == {"screen_only": True}
+    assert "\x1b[" in screen.args[0]
+    assert log.kwargs == {"log_only": True}
+    assert "\x1b" not in log.args[0]
+    # the command lines are whole on the terminal too
+    assert "--tags dev_container,readiness -e dev_container_shm_size=1024m" in screen.args[0]
+
+
+def test_without_rich_a_terminal_gets_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summary, "HAS_RICH", False)
+    run = Run(tty=True)
+    run.ok("n1", {"report": judged("n1", "ready_host")})
+    text = run.finish()
+    assert "n1: READY" in text
+    assert "\x1b" not in text
+
+
+def test_the_documentation_names_the_plugin_and_its_options() -> None:
+    described = yaml.safe_load(summary.DOCUMENTATION)
+    assert (described["name"], described["type"]) == ("summary", summary.CallbackModule.CALLBACK_TYPE)
+    assert set(described["options"]) == {"show_all"}

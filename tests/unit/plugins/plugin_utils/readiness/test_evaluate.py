@@ -1,0 +1,206 @@
+# Copyright (c) 2026 The gpuready authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.evaluate import evaluate
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
+    Check,
+    Commands,
+    Context,
+    Severity,
+    Stage,
+    View,
+    ok,
+)
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import make_policy
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import judge
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+BASES = ["ready_host", "sandbox_ready", "bare_host", "rented_container", "version_mismatch", "many_faults"]
+Snapshot = dict[str, Any]
+Maker = Callable[..., Snapshot]
+
+relaxed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def keys_of(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every key of every object; the entries of lists are kept, since one entry less is another, valid host."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield (*path, key)
+            yield from keys_of(value, (*path, key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from keys_of(value, (*path, index))
+
+
+def without(snapshot: Snapshot, paths: list[tuple[Any, ...]], null: bool) -> Snapshot:
+    data = copy.deepcopy(snapshot)
+    for *parents, last in paths:
+        node: Any = data
+        try:
+            for key in parents:
+                node = node[key]
+            if null:
+                node[last] = None
+            else:
+                del node[last]
+        except (KeyError, IndexError, TypeError):
+            continue  # a parent was taken away before
+    return data
+
+
+def statuses(snapshot: Snapshot) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for result in judge(snapshot, host="h")["results"]:
+        assert "internal error" not in result["message"], result
+        found.setdefault(result["id"], set()).add(result["status"])
+    return found
+
+
+@st.composite
+def holes(draw: st.DrawFn, snapshot: Snapshot) -> Snapshot:
+    paths = [path for path in keys_of(snapshot) if path != ("schema",)]
+    chosen = draw(st.lists(st.sampled_from(paths), min_size=1, max_size=8))
+    return without(snapshot, chosen, draw(st.booleans()))
+
+
+@pytest.mark.parametrize("base", BASES)
+@relaxed
+@given(data=st.data())
+def test_holes_never_raise_and_never_turn_a_failure_into_a_pass(
+    base: str, snapshot: Maker, data: st.DataObject
+) -> None:
+    whole = snapshot(base)
+    before = statuses(whole)
+    after = statuses(data.draw(holes(whole)))
+    for check, found in after.items():
+        if "pass" not in before[check] and "skip" not in before[check]:
+            assert found != {"pass"}, check
+
+
+# What a check needs and cannot judge without. Any pass without it would be a guess.
+NEEDS = {
+    "PRE-OS": "os.version", "PRE-ARCH": "os.machine", "PRE-PRIVILEGE": "collector.euid", "PRE-SCOPE": "scope",
+    "PRE-SYSTEMD": "os.systemd", "PRE-CGROUP": "os.cgroup", "PRE-GPU-PCI": "pci", "PRE-GPU-ALIVE": "pci.gpus",
+    "PRE-BOUND-DRIVER": "pci.gpus", "PRE-NOUVEAU": "driver.nouveau", "PRE-SECURE-BOOT": "firmware",
+    "PRE-RUNFILE": "driver.runfile", "PRE-HEADERS": "kernel.headers", "PRE-REBOOT": "kernel.reboot_required",
+    "PRE-DISK": "storage.fs", "PRE-RAM": "memory", "PRE-PKG-LOCK": "packages.lock", "PRE-PKG-STATE": "packages.broken",
+    "PRE-APT-SOURCES": "packages.sources", "PRE-REPOS": "network", "DRV-MODULE": "driver.module",
+    "DRV-DEVNODES": "driver.devnodes", "DRV-UVM": "driver.devnodes", "DRV-VERSION-MATCH": "driver.libraries",
+    "DRV-SMI": "driver.smi", "DRV-GPU-COUNT": "gpus", "DRV-GPU-LOST": "gpus", "DRV-RECOVERY": "gpus",
+    "DRV-BRANCH-MIN": "driver.module.version", "DRV-PERSIST": "gpus", "CTR-DOCKER": "docker.reachable",
+    "CTR-DOCKER-VER": "docker.version", "CTR-DAEMON-JSON": "daemon_json", "CTR-COMPOSE": "docker.compose_version",
+    "CTR-TOOLKIT": "toolkit", "CTR-TOOLKIT-CVE": "toolkit.version", "CTR-RUNTIME": "docker.runtimes",
+    "CTR-NO-CGROUPS": "toolkit.no_cgroups", "CTR-MODE": "toolkit.mode", "CTR-CDI-SPEC": "cdi", "CTR-CDI-FRESH": "cdi",
+    "CTR-CDI-ENGINE": "docker.cdi_spec_dirs", "CTR-NVML-SURVIVE": "docker.containers",
+    "DEV-RUNNING": "docker.containers", "DEV-GPU": "dev", "DEV-SSHD": "dev", "DEV-JUPYTER": "dev",
+    "DEV-SHM": "docker.containers", "DEV-PYTHON": "dev", "DEV-TORCH-CUDA": "dev",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("check", NEEDS)
+@pytest.mark.parametrize("null", [False, True])
+def test_no_check_passes_without_what_it_needs(check: str, null: bool, snapshot: Maker) -> None:
+    whole = snapshot()
+    assert statuses(whole)[check] == {"pass"}
+    assert "pass" not in statuses(without(whole, [tuple(NEEDS[check].split("."))], null))[check]
+
+
+def test_an_empty_snapshot_passes_nothing() -> None:
+    report = judge({"schema": "gpuready.snapshot/1"}, host="h")
+    assert report["counts"]["pass"] == 0
+    assert (report["verdict"], report["exit_code"]) == ("unknown", 3)
+    assert set(NEEDS) == {result["id"] for result in report["results"]}
+
+
+@pytest.mark.parametrize("junk", [None, 1, "text", [], [[]], [None], {"a": 1}, True])
+def test_junk_in_place_of_a_section_never_raises(junk: Any, snapshot: Maker) -> None:
+    whole = snapshot()
+    for section in whole:
+        if section != "schema":
+            statuses({**whole, section: junk})
+
+
+def test_same_snapshot_same_report(snapshot: Maker) -> None:
+    data = snapshot("many_faults")
+    untouched = copy.deepcopy(data)
+    assert judge(data, host="h") == judge(data, host="h")
+    assert data == untouched
+
+
+def by_id(report: dict[str, Any], check: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(result for result in report["results"] if result["id"] == check)
+    return found
+
+
+def test_a_root_cause_is_one_failure(snapshot: Maker) -> None:
+    report = judge(snapshot("bare_host"), host="h")
+    assert [r["id"] for r in report["results"] if r["status"] == "fail"] == ["DRV-MODULE", "CTR-DOCKER", "CTR-TOOLKIT"]
+    # a consequence of a consequence names the root
+    assert by_id(report, "DRV-GPU-LOST")["caused_by"] == "DRV-MODULE"
+
+
+def test_a_waiver_makes_a_failure_a_warning_until_its_day(snapshot: Maker) -> None:
+    def run(until: str, **more: Any) -> dict[str, Any]:
+        waiver = {"id": "PRE-PKG-STATE", "until": until, "reason": "vendor ticket", **more}
+        data = snapshot(changes={"packages.broken": ["foo"]})
+        return judge(data, host="h", policy={"waive": [waiver]})
+
+    good = run("2026-11-21")
+    assert good["verdict"] == "ready_with_warnings"
+    assert "waived until 2026-11-21: vendor ticket" in by_id(good, "PRE-PKG-STATE")["message"]
+    late = run("2026-11-20")
+    assert late["verdict"] == "not_ready"
+    assert "ran out on 2026-11-20" in by_id(late, "PRE-PKG-STATE")["message"]
+    assert run("2099-01-01", entity="another")["verdict"] == "not_ready"
+
+
+def test_a_waived_prerequisite_does_not_silence_its_dependents(snapshot: Maker) -> None:
+    waiver = {"id": "DRV-MODULE", "until": "2099-01-01", "reason": "built in"}
+    report = judge(snapshot("bare_host"), host="h", policy={"waive": [waiver]})
+    assert by_id(report, "DRV-DEVNODES")["status"] == "fail"
+
+
+def test_severity_decides_the_verdict(snapshot: Maker) -> None:
+    data = snapshot(changes={"packages.broken": ["foo"]})
+    assert judge(data, host="h")["verdict"] == "not_ready"
+    assert judge(data, host="h", policy={"severity": {"PRE-PKG-STATE": "minor"}})["verdict"] == "ready_with_warnings"
+    assert judge(data, host="h", policy={"severity": {"PRE-PKG-STATE": "info"}})["verdict"] == "ready"
+    assert judge(data, host="h", policy={"skip": ["PRE-PKG-STATE"]})["verdict"] == "ready"
+
+
+def test_a_faulty_check_costs_neither_report_nor_honesty(snapshot: Maker) -> None:
+    def broken(_ctx: Context) -> list[Any]:
+        raise RuntimeError("oops")
+
+    good = Check("DEV-GOOD", Stage.DEV, Severity.BLOCKER, "good", lambda _ctx: [ok("fine")])
+    bad = Check("DEV-BAD", Stage.DEV, Severity.BLOCKER, "bad", broken)
+    context = Context(View(snapshot()), make_policy({}, []), Commands("h"))
+    found = {result.id: result for result in evaluate(context, [bad, good])}
+    assert found["DEV-GOOD"].status == "pass"
+    assert found["DEV-BAD"].status == "unknown"
+    assert "RuntimeError: oops" in found["DEV-BAD"].message
+
+
+def test_what_failed_to_be_measured_says_which_probe(snapshot: Maker) -> None:
+    probe = {"status": "timeout", "ms": 20000, "rc": None, "source": "nvidia-smi -q -x", "error": "no answer in 20 s"}
+    report = judge(snapshot(changes={"gpus": None, "probes": {"nvidia_smi": probe}}), host="h")
+    result = by_id(report, "DRV-GPU-COUNT")
+    assert result["evidence"] == ["probe nvidia_smi: timeout: no answer in 20 s"]
+    assert "no answer in 20 s" in result["remedy"]["text"]
+
+
+def test_the_simulation_is_named_where_it_matters(snapshot: Maker) -> None:
+    report = judge(snapshot("sandbox_ready"), host="h")
+    assert report["simulated"] is True
+    for result in report["results"]:
+        if result["id"].startswith("DRV-") or result["id"] in ("PRE-GPU-PCI", "DEV-GPU", "CTR-CDI-SPEC"):
+            assert "[simulated GPU]" in result["message"]
+    assert "[simulated GPU]" not in str(judge(snapshot(), host="h"))

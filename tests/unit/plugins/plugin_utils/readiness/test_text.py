@@ -1,0 +1,107 @@
+# Copyright (c) 2026 The gpuready authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import judge
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import (
+    cells,
+    fleet_line,
+    pad,
+    plain,
+    report_lines,
+    wrap,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+Maker = Callable[..., dict[str, Any]]
+
+
+def page(report: dict[str, Any], width: int = 100, **options: Any) -> str:
+    return plain(report_lines(report, width=width, **options))
+
+
+def test_a_ready_host_is_a_short_page(snapshot: Maker) -> None:
+    text = page(judge(snapshot(), host="gpu01"))
+    assert "✓ preflight  20 of 20 passed" in text
+    assert text.endswith("gpu01: READY — 50 passed")
+    assert "PRE-OS" not in text
+
+
+def test_show_all_names_every_check(snapshot: Maker) -> None:
+    report = judge(snapshot("many_faults"), host="gpu01")
+    text = page(report, show_all=True)
+    assert all(result["id"] in text for result in report["results"])
+
+
+def test_a_failure_shows_message_text_and_whole_command(snapshot: Maker) -> None:
+    report = judge(snapshot("many_faults"), host="gpu01", inventory=["inventories/a-rather-long-name-of-a-lab"])
+    for width in (40, 80, 200):
+        lines = page(report, width).splitlines()
+        for result in report["results"]:
+            if result["status"] in ("fail", "warn"):
+                assert f"          $ {result['remedy']['command']}" in lines
+    assert "gpu01: NOT READY — 7 blockers, 7 other failures, 2 warnings, 34 passed" in page(report)
+    assert f"        $ {report['next']['command']}" in page(report)
+
+
+def test_consequences_are_told_in_one_line(snapshot: Maker) -> None:
+    text = page(judge(snapshot("version_mismatch"), host="gpu01"), 200)
+    assert "– not judged (while DRV-VERSION-MATCH fails): DRV-SMI, DRV-GPU-COUNT, DRV-GPU-LOST" in text
+
+
+def test_the_simulation_is_named_in_the_verdict(snapshot: Maker) -> None:
+    text = page(judge(snapshot("sandbox_ready"), host="gpu01"))
+    assert "gpu01: READY — 2 skipped, 48 passed [simulated GPU]" in text
+    assert "simulated: sandbox: systemd in a container" in text
+
+
+def test_a_stopped_host_is_not_called_ready(snapshot: Maker) -> None:
+    text = page(judge(snapshot(), host="gpu01", stages=["preflight"]), stopped="task 'x' failed")
+    assert "gpu01: STOPPED: task 'x' failed" in text
+    assert "READY" not in text
+
+
+def test_a_stage_without_anything_to_judge_says_why(snapshot: Maker) -> None:
+    report = judge(snapshot(changes={"dev.containers": []}), host="gpu01")
+    assert "– dev        not judged        7 skipped: no dev container is configured" in page(report)
+
+
+def test_terminal_control_characters_do_not_pass(snapshot: Maker) -> None:
+    changes = {"docker.reachable": False, "docker.error": "\x1b[2Jevil\nline"}
+    assert "\x1b" not in page(judge(snapshot(changes=changes), host="gpu01"))
+
+
+def test_the_fleet_counts_every_host_once(snapshot: Maker) -> None:
+    reports = [
+        judge(snapshot(base), host=host)
+        for host, base in (("a", "ready_host"), ("b", "bare_host"), ("c", "ready_host"))
+    ]
+    assert plain([fleet_line(reports, ["c"], ["d"])]) == (
+        "fleet: 4 hosts — 1 ready; 1 not ready (b); 1 stopped (c); 1 without a report (d)"
+    )
+
+
+@pytest.mark.parametrize(("text", "width"), [("abc", 3), ("机器三", 6), ("e\u0301", 1), ("", 0), ("a机", 3)])
+def test_wide_characters_take_two_cells(text: str, width: int) -> None:
+    assert cells(text) == width
+    assert cells(pad(text, 10)) == 10
+
+
+ALPHABET = st.sampled_from("ab ,.机器准备好了、e\u0301 ")
+
+
+@given(st.text(ALPHABET, max_size=60), st.integers(4, 30))
+def test_wrapping_keeps_the_words_and_the_width(text: str, width: int) -> None:
+    lines = wrap(text, width)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    for line in lines:
+        assert cells(line) <= width or " " not in line.strip()
+
+
+def test_chinese_is_wrapped_by_the_width_of_a_terminal() -> None:
+    assert wrap("机器没有准备好", 6) == ["机器没", "有准备", "好"]

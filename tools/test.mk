@@ -1,0 +1,57 @@
+# The tests. `make test-fast` needs no container; `make test` is everything and what .ci/run calls.
+# Included by the Makefile, which sets PYTHON, VENV and PY and puts the virtual environment on PATH: the tools call each
+# other by name.
+
+TIMED := $(PYTHON) tools/timed.py
+FAST_STEPS := lint unit contract sanity
+SLOW_STEPS := molecule site-test
+
+# What git has or would take: linters that search folders by themselves would find copies and tool caches.
+FILES := git ls-files -z --cached --others --exclude-standard --deduplicate
+SHELL_SCRIPTS = $$($(FILES) | xargs -0 grep -lsIE -m1 '^\#!(/bin/(ba)?sh|/usr/bin/env (ba)?sh)' --)
+COLLECTION := .collections/ansible_collections/gpuready/bootstrap
+
+.PHONY: lint lint-ansible lint-changelog lint-python lint-shell lint-types lint-yaml \
+        unit contract sanity molecule site-test test-fast test
+
+lint: lint-python lint-types lint-shell lint-yaml lint-changelog lint-ansible ## all linters; each is a target of its own
+
+# A copy of the collection in ~/.ansible would hide this checkout from ansible-lint: hence another Ansible home. Shared
+# playbooks of the scenarios name their hosts by the variable that molecule sets.
+lint-ansible: dev-setup
+	ANSIBLE_HOME=$(CURDIR)/.cache/ansible MOLECULE_SCENARIO_NAME=all ansible-lint --nocolor --config-file .config/ansible-lint.yml --offline
+
+lint-changelog: dev-setup
+	antsibull-changelog lint
+
+lint-python: dev-setup
+	ruff check .
+	ruff format --check .
+
+lint-shell: dev-setup
+	shellcheck $(SHELL_SCRIPTS)
+
+# Through the link, so that mypy sees plugins by the names they import each other with. ansible-core has no type
+# information: the classes that action and callback plugins must derive from are untyped.
+lint-types: dev-setup
+	mypy tools examples
+	MYPYPATH=tests/contract mypy tests/contract
+	mypy --allow-subclassing-any $(COLLECTION)/plugins
+
+lint-yaml: dev-setup
+	yamllint --strict .
+
+unit: dev-setup ## unit and property tests
+	$(PY) -m pytest tests/unit -n auto
+
+contract: dev-setup ## what holds across files: argument specs, walls, names, the built tarball
+	$(PY) -m pytest tests/contract -n auto --dist loadfile
+
+sanity: dev-setup ## ansible-test sanity, for every target Python found here
+	@$(PY) -m tools.sanity
+
+test-fast: ## all tests that need no container
+	@$(TIMED) dev-setup $(FAST_STEPS)
+
+test: ## all tests
+	@$(TIMED) dev-setup $(FAST_STEPS) $(SLOW_STEPS)
