@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import Stage
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import DevWish, Stage
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import (
     NOT_READY,
     UNKNOWN,
@@ -94,10 +94,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
     def _judge(
         self, args: Mapping[str, Any], snapshot: Mapping[str, Any], host: str, variables: Mapping[str, Any]
     ) -> dict[str, Any]:
-        asked = args["facts"].get("dev")
-        requested = [str(item.get("container")) for item in asked if isinstance(item, Mapping)] if asked else None
-        if requested is None and args["snapshot"] is None:
-            requested = []  # nothing was asked for, so nothing is missing
+        requested = _dev_wishes(args["facts"].get("dev"))
+        if not requested and args["snapshot"] is not None:
+            requested = None  # the one who took the snapshot knew
         try:
             return judge(
                 snapshot,
@@ -123,6 +122,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no t
                 " choose another folder (readiness_report_dir)"
             ) from error
         return files
+
+
+def _dev_wishes(asked: Any) -> list[DevWish] | None:
+    wishes = [item for item in asked or [] if isinstance(item, Mapping)]
+    return [DevWish(str(w.get("container")), bool(w.get("ssh_port")), bool(w.get("jupyter_port"))) for w in wishes]
 
 
 def _inventory(sources: Any) -> list[str]:

@@ -220,6 +220,8 @@ class ActionModule(ActionBase):
         shared: set[str] = set()
         for path in [*self.root.glob("roles/*/defaults/main.yml"), *self.root.glob("playbooks/*.yml")]:
             shared.update(re.findall(rf"\b{SHARED_PREFIX}\w+", path.read_text(encoding="utf-8")))
+        for path in self.root.glob("roles/*/vars/main.yml"):  # what a role gives out, such as docker_engine_repository
+            known = known | set(re.findall(r"^(\w+):", path.read_text(encoding="utf-8"), re.MULTILINE))
         options = {name: list(role.options) for name, role in roles.items()}
         keys = {str(key): key for key in variables}
         found = unknown_names(sorted(keys), options, shared, known)

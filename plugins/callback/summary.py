@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, Any
 from ansible import context
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import REPORT_SCHEMA
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import (
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import (
     Line,
     fleet_line,
     plain,

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_BEGIN = re.compile(rb"^-----BEGIN PGP ([A-Z ]+)-----[ \t]*$", re.MULTILINE)
+_BEGIN = re.compile(rb"^-----BEGIN PGP ([A-Z ]+)-----[ \t\r]*$", re.MULTILINE)
 _PUBLIC_KEY, _PUBLIC_SUBKEY = 6, 14
 _SECRET_TAGS = (5, 7)
 _MARKER, _PADDING = 10, 21
@@ -88,7 +88,7 @@ def dearmor(data: bytes) -> bytes:
 
 
 def _block(text: bytes) -> bytes:
-    lines = [line.strip() for line in text.split(b"\n")]
+    lines = [line.strip() for line in text.rstrip().split(b"\n")]
     if b"" not in lines:
         raise ArmorError("the empty line after the armor headers is missing")
     body = [line for line in lines[lines.index(b"") + 1 :] if line]

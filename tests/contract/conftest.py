@@ -6,9 +6,14 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+# For every way that pytest can import test files: the tests share helpers.py, and look at tools/.
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[2])]
+
 from helpers import ROLES, ROOT, RoleFiles, role_files
 
 

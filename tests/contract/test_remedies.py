@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import model
-from helpers import ROLES, ROOT, role_files
+from helpers import ROLES, ROOT, load_yaml, role_files
 
 READINESS = sorted((ROOT / "plugins" / "plugin_utils" / "readiness").rglob("*.py"))
 INPUTS = {option for name in ROLES for option in role_files(name).options}
@@ -77,6 +76,6 @@ def tags(node: Any) -> set[str]:
 
 
 def test_remedies_can_select_their_role_by_tag() -> None:
-    site = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
+    site = load_yaml(ROOT / "playbooks" / "site.yml")
     # preflight always runs, whatever is selected
     assert set(model.ROLES) - {"preflight"} <= tags(site)

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from helpers import ROLES, ROOT, RoleFiles, role_files
+from helpers import ROLES, ROOT, RoleFiles, load_yaml, role_files
 
 PLUGINS = ROOT / "plugins"
 COLLECTION = "ansible_collections.gpuready.bootstrap.plugins"
@@ -73,11 +72,10 @@ def leaves(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 def expressions(path: Path) -> list[str]:
     """All that Jinja evaluates in a file of a role."""
-    text = path.read_text(encoding="utf-8")
     if path.suffix == ".j2":
-        return JINJA.findall(re.sub(r"\{#.*?#\}", "", text, flags=re.DOTALL))
+        return JINJA.findall(re.sub(r"\{#.*?#\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL))
     found: list[str] = []
-    for key, value in leaves(yaml.safe_load(text)):
+    for key, value in leaves(load_yaml(path)):
         found += [value] if key in CONDITIONS else JINJA.findall(value)
     return found
 
@@ -125,7 +123,7 @@ def tasks(node: Any) -> Iterator[dict[str, Any]]:
 
 def test_no_task_hides_a_failure_or_uses_a_shell(role: RoleFiles) -> None:
     for path in role.files("tasks", "handlers", suffixes=(".yml",)):
-        for task in tasks(yaml.safe_load(path.read_text(encoding="utf-8"))):
+        for task in tasks(load_yaml(path)):
             banned = {"shell", "raw", "ansible.builtin.shell", "ansible.builtin.raw", "ignore_errors"} & set(task)
             assert not banned, f"{path}: {task.get('name')}"
 

@@ -264,6 +264,15 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class DevWish:
+    """A dev container that should be there, and on which ports it should answer."""
+
+    name: str
+    ssh: bool = True
+    jupyter: bool = True
+
+
+@dataclass(frozen=True)
 class Context:
     """All that a check may look at."""
 
@@ -271,8 +280,8 @@ class Context:
     policy: Policy
     run: Commands
     stages: tuple[Stage, ...] = tuple(Stage)
-    # names of the dev containers that the caller asked the collector to probe; None: not said
-    dev_requested: tuple[str, ...] | None = None
+    # the dev containers that the caller asked the collector to probe; None: not said
+    dev_requested: tuple[DevWish, ...] | None = None
 
     def policy_remedy(self, text: str, **settings: Any) -> Remedy:
         """Set a policy value for both roles that judge: the run before the change and the one after it."""

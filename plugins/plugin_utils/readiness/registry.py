@@ -53,6 +53,7 @@ CHECKS: tuple[Check, ...] = (
     Check("CTR-DOCKER", CTR, B, "Docker daemon", container.docker_answers, host_only=True),
     Check("CTR-DOCKER-VER", CTR, M, "Docker version", container.docker_version, _DOCKER, host_only=True),
     Check("CTR-DAEMON-JSON", CTR, B, "daemon.json", container.daemon_json, host_only=True),
+    Check("CTR-RESTART", CTR, MINOR, "Docker runs its settings", container.daemon_is_current, _DOCKER, host_only=True),
     Check("CTR-COMPOSE", CTR, M, "Docker Compose", container.compose_version, _DOCKER, host_only=True),
     Check("CTR-TOOLKIT", CTR, B, "Container toolkit", container.toolkit_installed, gpu=True, host_only=True),
     Check("CTR-TOOLKIT-CVE", CTR, M, "Toolkit has the fixes", container.toolkit_safe, ("CTR-TOOLKIT",), True, True),

@@ -14,6 +14,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     SNAPSHOT_SCHEMA,
     Commands,
     Context,
+    DevWish,
     Remedy,
     Result,
     Severity,
@@ -42,7 +43,7 @@ def judge(
     stages: Sequence[str] = tuple(Stage),
     policy: Mapping[str, Any] | None = None,
     inventory: Sequence[str] = (),
-    dev_requested: Sequence[str] | None = None,
+    dev_requested: Sequence[DevWish] | None = None,
 ) -> dict[str, Any]:
     """The report on one host. Raises ValueError for a bad policy, an unknown stage or a foreign snapshot."""
     if snapshot.get("schema") != SNAPSHOT_SCHEMA:
@@ -84,38 +85,28 @@ def open_points(results: Sequence[Result]) -> list[Result]:
     return sorted(points, key=lambda r: (urgency(r), order.index(r.stage), _WORST_FIRST.index(r.severity)))
 
 
-def _by_hand(remedy: Remedy) -> bool:
-    return remedy.role in ("preflight", "readiness") and not remedy.vars
-
-
 def next_step(results: Sequence[Result], run: Commands) -> dict[str, str | None]:
     """One command for the first stage that has something open; remedies by roles are joined into one run."""
     points = open_points(results)
     if not points:
         return {"command": None, "text": "Nothing to do."}
     first = points[0]
-    if first.remedy is None or first.remedy.role is None:
+    if first.remedy is None or first.remedy.role in (None, "preflight", "readiness"):
+        # a person's work, or a change of policy: a decision of its own, never joined with others
         text = first.remedy.text if first.remedy else first.message
         return {"command": first.remedy.command if first.remedy else None, "text": text}
-    # what a person has to do is not mixed with what a role does
-    by_hand = _by_hand(first.remedy)
     together: list[Remedy] = [
         r.remedy
         for r in points
         if r.stage is first.stage
         and r.status is first.status
         and r.remedy is not None
-        and r.remedy.role is not None
-        and _by_hand(r.remedy) == by_hand
+        and r.remedy.role not in (None, "preflight", "readiness")
     ]
     variables: dict[str, Any] = {}
     for remedy in together:
         for name, value in remedy.vars.items():
-            before = variables.get(name)
-            if isinstance(before, Mapping) and isinstance(value, Mapping):
-                variables[name] = {**value, **before}
-            else:
-                variables.setdefault(name, value)
+            variables.setdefault(name, value)
     texts = list(dict.fromkeys(remedy.text for remedy in together))
     return {
         "command": run.play_line([str(remedy.role) for remedy in together], variables),

@@ -18,7 +18,7 @@ def load(text: str, path: str) -> dict[str, Any]:
     """Parse a specification file, JSON or YAML by its name as the CDI library does."""
     document = json_object(text) if path.endswith(".json") else yaml_lite.parse(text)
     if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
-        raise ValueError(f"{path}: no CDI specification: the key 'kind' is missing")
+        raise ValueError("no CDI specification: the key 'kind' is missing")
     return document
 
 

@@ -151,9 +151,9 @@ def _inside(host: Host, wish: dict[str, Any], entry: dict[str, Any]) -> None:
         return
 
 
-def execute(host: Host, container: str, argv: list[str], path: str = SOCKET) -> tuple[int | None, str]:
+def execute(host: Host, container: str, argv: list[str], path: str | None = None) -> tuple[int | None, str]:
     """Run a command in a container through the engine's API, as `docker exec` does; the client need not be there."""
-    api = DockerAPI(path, host.runner.timeout)
+    api = DockerAPI(path or SOCKET, host.runner.timeout)
     body = {"AttachStdout": True, "AttachStderr": True, "Tty": False, "Cmd": argv}
     try:
         status, answer = api.request("POST", f"/containers/{container}/exec", body)

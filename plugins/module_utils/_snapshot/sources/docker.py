@@ -97,8 +97,9 @@ def empty(host: Host) -> dict[str, Any]:
     }
 
 
-def collect(host: Host, path: str = SOCKET) -> dict[str, Any]:
+def collect(host: Host, path: str | None = None) -> dict[str, Any]:
     """Ask the engine. The parts that other sources give are null here."""
+    path = path or SOCKET
     found = empty(host)
     began = time.monotonic()
     reason = None if host.live else f"no socket is used for root {host.root}"

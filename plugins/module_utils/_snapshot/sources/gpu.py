@@ -62,15 +62,15 @@ def pci_section(host: Host) -> dict[str, Any]:
 
 
 def _device(host: Host, folder: str, name: str, kind: str) -> dict[str, Any]:
-    vendor, device = host.text(f"{folder}/subsystem_vendor"), host.text(f"{folder}/subsystem_device")
+    vendor, device = (_hex(host.text(f"{folder}/subsystem_{part}")) for part in ("vendor", "device"))
     node = host.text(f"{folder}/numa_node") or ""
     return {
         "bdf": nvidia_smi.bdf(name) or name,
         # ids as in pci.ids: lower-case digits without the 0x of sysfs
         "vendor": _hex(_NVIDIA),
         "device": _hex(host.text(f"{folder}/device")),
-        "class": _hex(kind),
-        "subsystem": f"{_hex(vendor)}:{_hex(device)}" if vendor and device else None,
+        "class": _hex(kind, 6),
+        "subsystem": f"{vendor}:{device}" if vendor and device else None,
         "driver": host.link_name(f"{folder}/driver"),
         "config_readable": _config_readable(host, folder),
         # -1: the firmware does not say
@@ -78,8 +78,9 @@ def _device(host: Host, folder: str, name: str, kind: str) -> dict[str, Any]:
     }
 
 
-def _hex(text: str | None) -> str | None:
-    return (text or "").lower().replace("0x", "", 1) or None
+def _hex(text: str | None, width: int = 4) -> str | None:
+    match = re.fullmatch(rf"0x([0-9a-f]{{{width}}})", (text or "").lower())
+    return match.group(1) if match else None
 
 
 def _config_readable(host: Host, folder: str) -> bool | None:

@@ -63,7 +63,7 @@ def cdi_section(host: Host) -> tuple[dict[str, Any], dict[str, list[dict[str, An
     """Return the section and the parsed documents by kind."""
     specs: list[dict[str, Any]] = []
     documents: dict[str, list[dict[str, Any]]] = {}
-    errors: list[Exception] = []
+    errors: list[tuple[str, str]] = []
     for folder in CDI_DIRS:
         for name in host.names(folder):
             if not name.endswith((".yaml", ".json")):
@@ -73,13 +73,11 @@ def cdi_section(host: Host) -> tuple[dict[str, Any], dict[str, list[dict[str, An
                 document = parse_cdi.load(host.read(path), path)
                 spec = parse_cdi.summary(document, path)
             except (OSError, ValueError) as exc:
-                errors.append(exc if str(path) in str(exc) else type(exc)(f"{path}: {exc}"))
+                errors.append((classify(exc), f"{path}: {exc}"))
                 continue
             spec["missing_paths"] = [item for item in parse_cdi.host_paths(document) if not host.exists(item)]
             specs.append(spec)
             documents.setdefault(spec["kind"], []).append(document)
-    error = errors[0] if errors else None
-    status = classify(error) if error else "ok" if specs else "missing"
-    reason = str(error) if error else None if specs else "no CDI specification was found"
+    status, reason = errors[0] if errors else ("ok", None) if specs else ("missing", "no CDI specification was found")
     host.probes.record("cdi", status, ", ".join(CDI_DIRS), error=reason)
     return {"specs": specs}, documents

@@ -57,7 +57,8 @@ def docker_version(ctx: Context) -> list[Finding]:
 
 def compose_version(ctx: Context) -> list[Finding]:
     remedy = ctx.run.play("docker_engine", "Install the compose plugin of Docker.")
-    if ctx.facts.is_null("docker.compose_version"):
+    probe = ctx.facts.text_or_none("probes.compose.status")
+    if ctx.facts.is_null("docker.compose_version") and probe in ("missing", None):
         return [fail("the compose plugin of Docker is not installed", remedy)]
     return _minimum("Docker Compose", ctx.facts.text("docker.compose_version"), ctx.policy.compose_min, remedy)
 
@@ -71,6 +72,15 @@ def daemon_json(ctx: Context) -> list[Finding]:
     error = ctx.facts.text_or_none("daemon_json.error") or "not valid JSON"
     remedy = ctx.run.play("docker_engine", f"Mend {path} by hand where the error says; the role then merges its keys.")
     return [fail(f"{path}: {error}", remedy, observed=error)]
+
+
+def daemon_is_current(ctx: Context) -> list[Finding]:
+    """Some settings are read only when the daemon starts."""
+    if not ctx.facts.flag("docker.restart_pending"):
+        return [ok("the daemon runs with the settings of its file")]
+    text = "Restart Docker when no container must go on: `systemctl restart docker`."
+    remedy = ctx.run.adhoc("service", "name=docker state=restarted", text)
+    return [fail("the daemon was started before the last change of its settings", remedy)]
 
 
 def toolkit_installed(ctx: Context) -> list[Finding]:
@@ -188,7 +198,7 @@ def _recreate(ctx: Context, container: View) -> Remedy:
         folder = shlex.quote(project)
         line = f"docker compose --project-directory {folder} up -d --force-recreate {shlex.quote(service)}"
         return ctx.run.shell_line(line, "Recreate it; give the GPU by `devices: [nvidia.com/gpu=all]`.")
-    if ctx.dev_requested and name in ctx.dev_requested:
+    if any(wish.name == name for wish in ctx.dev_requested or ()):
         return ctx.run.play("dev_container", "Recreate it with the GPU given through CDI.")
     text = f"Then start it again with --device {GPU_KIND}=all in place of --gpus."
     return ctx.run.shell_line(f"docker stop {shlex.quote(name)}", text)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
+    DevWish,
     Finding,
     Severity,
     UnmeasuredError,
@@ -28,8 +29,12 @@ NOT_CONFIGURED = "no dev container is configured"
 def _names(ctx: Context) -> list[str]:
     """The dev containers to judge: those asked for, else those the snapshot holds."""
     if ctx.dev_requested is not None:
-        return list(ctx.dev_requested)
+        return [wish.name for wish in ctx.dev_requested]
     return [item.text("name") for item in ctx.facts.views("dev.containers")]
+
+
+def _wish(ctx: Context, name: str) -> DevWish | None:
+    return next((wish for wish in ctx.dev_requested or () if wish.name == name), None)
 
 
 def _engine_view(ctx: Context, name: str) -> View | None:
@@ -93,7 +98,8 @@ def running(ctx: Context) -> list[Finding]:
 def ssh_answers(ctx: Context) -> list[Finding]:
     def one(engine: View, inside: View) -> Finding:
         name = engine.text("name")
-        if inside.is_null("ssh"):
+        wish = _wish(ctx, name)
+        if inside.is_null("ssh") or (wish is not None and not wish.ssh):
             return skip(f"no ssh port is configured for {name}", entity=name)
         status, banner = inside.text("ssh.status"), inside.text_or_none("ssh.banner") or ""
         if status == "ok" and banner.startswith("SSH-2.0"):
@@ -108,7 +114,8 @@ def ssh_answers(ctx: Context) -> list[Finding]:
 def jupyter_guarded(ctx: Context) -> list[Finding]:
     def one(engine: View, inside: View) -> Finding:
         name = engine.text("name")
-        if inside.is_null("jupyter"):
+        wish = _wish(ctx, name)
+        if inside.is_null("jupyter") or (wish is not None and not wish.jupyter):
             return skip(f"no Jupyter port is configured for {name}", entity=name)
         return _judge_jupyter(ctx, name, inside)
 
@@ -120,7 +127,7 @@ def _judge_jupyter(ctx: Context, name: str, inside: View) -> Finding:
     if not inside.is_null("jupyter.no_token") and inside.integer("jupyter.no_token") == 200:
         message = f"JupyterLab of {name} lets anyone in without a token"
         return fail(message, remedy, entity=name, observed=200, expected="401 or 403", severity=Severity.BLOCKER)
-    if inside.is_null("jupyter.api"):
+    if _wish(ctx, name) is not None and inside.is_null("jupyter.api"):
         return fail(f"JupyterLab of {name} does not answer", remedy, entity=name)
     api, refused, admitted = (inside.integer(f"jupyter.{key}") for key in ("api", "no_token", "with_token"))
     observed = {"api": api, "no_token": refused, "with_token": admitted}
@@ -141,6 +148,9 @@ def _gpus_wanted(ctx: Context, engine: View) -> int:
     short = [device.split("=")[-1] for device in devices]
     if not short or "all" in short:
         return host
+    counts = [name for name in devices if re.fullmatch(r"count=\d+", name)]
+    if counts:
+        return int(counts[0].split("=")[1])
     nodes = {name for name in short if re.fullmatch(r"/dev/nvidia\d+", name)}
     if any(name.startswith("/") for name in short):
         return len(nodes)
@@ -155,6 +165,9 @@ def sees_gpu(ctx: Context) -> list[Finding]:
             return skip(f"the policy wants no GPU in {name}", entity=name)
         if not engine.flag("gpu.requested"):
             return fail(f"container {name} was started without a GPU", remedy, entity=name)
+        if inside.is_null("gpu.rc"):
+            said = inside.text_or_none("gpu.message") or "nvidia-smi was not run in it"
+            return unknown(f"not known whether {name} sees a GPU: {said}", entity=name)
         code, wanted = inside.integer("gpu.rc"), _gpus_wanted(ctx, engine)
         if code != 0:
             said = inside.text_or_none("gpu.message") or f"nvidia-smi ends with status {code}"
@@ -185,10 +198,14 @@ def python_environment(ctx: Context) -> list[Finding]:
     def one(engine: View, inside: View) -> Finding:
         name = engine.text("name")
         remedy = ctx.run.play("dev_container", "Let the role build the Python environment anew.")
-        if inside.is_null("python") or inside.is_null("python.version"):
+        # where nvidia-smi could be run, Python could have been, too
+        nothing = inside.is_null("python") or inside.is_null("python.version")
+        if nothing and inside.integer("gpu.rc") is not None:
             return fail(f"no Python environment answers in {name}", remedy, entity=name)
         version, packages = inside.text("python.version"), inside.mapping("python.packages")
-        missing = [] if inside.is_null("jupyter") or packages.get("jupyterlab") else ["jupyterlab"]
+        wish = _wish(ctx, name)
+        no_notebook = inside.is_null("jupyter") or (wish is not None and not wish.jupyter)
+        missing = [] if no_notebook or packages.get("jupyterlab") else ["jupyterlab"]
         if missing:
             return fail(f"Python {version} in {name} lacks {names(missing)}", remedy, entity=name)
         return ok(f"Python {version} in {name}", entity=name, observed=version)
@@ -201,6 +218,8 @@ def torch_uses_gpu(ctx: Context) -> list[Finding]:
         name = engine.text("name")
         remedy = ctx.run.play("dev_container", "Install a CUDA build of torch in the Python environment.")
         if inside.is_null("torch"):
+            if inside.is_null("python") or inside.is_null("python.version"):
+                return skip(f"no Python environment answers in {name}", entity=name, caused_by="DEV-PYTHON")
             if ctx.policy.torch_wanted:
                 return fail(f"torch is not installed in {name}", remedy, entity=name)
             return skip(f"torch is not installed in {name}, and not asked for", entity=name)

@@ -125,7 +125,7 @@ def test_check_mode_writes_nothing(tmp_path: Path) -> None:
 def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "x.json"
     gpu_readiness.write_json(target, {"old": 1})
-    with mock.patch.object(gpu_readiness.json, "dump", side_effect=OSError("disk full")), pytest.raises(OSError):
+    with mock.patch("json.dump", side_effect=OSError("disk full")), pytest.raises(OSError):
         gpu_readiness.write_json(target, {"new": 1})
     assert json.loads(target.read_text(encoding="utf-8")) == {"old": 1}
     assert os.listdir(tmp_path) == ["x.json"]

@@ -81,6 +81,12 @@ def root_of(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
+def root_into() -> Callable[[str, Path], Path]:
+    """Make a finished copy of a tree in a folder of the caller's choice."""
+    return build
+
+
+@pytest.fixture
 def host_of(tmp_path: Path, runner: Runner) -> Callable[[dict[str, str | bytes]], Host]:
     """Return a host with these files."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # it ships no type information
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import ROLES
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import failure_message, judge

@@ -10,6 +10,7 @@ import pytest
 DROP = "<dropped>"
 BARE = {"base": "bare_host"}
 RENTED = {"base": "rented_container"}
+TIMED_OUT = {"compose": {"status": "timeout", "ms": 20000, "rc": None, "source": "docker compose", "error": "late"}}
 GPU = "docker.containers.0.gpu"
 NO_CONTAINER: dict[str, Any] = {"docker.containers": []}
 SECOND_SPEC = {
@@ -40,6 +41,11 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("CTR-COMPOSE", "pass", "2.40.3", {}, {}),
     ("CTR-COMPOSE", "fail", "not installed", {"docker.compose_version": None}, {}),
     ("CTR-COMPOSE", "fail", "2.3.3", {"docker.compose_version": "v2.3.3"}, {}),
+    ("CTR-COMPOSE", "unknown", "compose_version", {"docker.compose_version": None, "probes": TIMED_OUT}, {}),
+    ("CTR-RESTART", "pass", "settings of its file", {}, {}),
+    ("CTR-RESTART", "warn", "before the last change", {"docker.restart_pending": True}, {}),
+    ("CTR-RESTART", "skip", "CTR-DOCKER", {}, BARE),
+    ("CTR-RESTART", "unknown", "restart_pending", {"docker.restart_pending": DROP}, {}),
     ("CTR-COMPOSE", "skip", "CTR-DOCKER", {}, BARE),
     ("CTR-COMPOSE", "unknown", "compose_version", {"docker.compose_version": DROP}, {}),
     ("CTR-TOOLKIT", "pass", "1.20.0", {}, {}),

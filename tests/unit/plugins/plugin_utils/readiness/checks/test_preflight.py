@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 DROP = "<dropped>"
-NO_GPU = {"pci.gpus": []}
+NO_GPU: dict[str, Any] = {"pci.gpus": []}
 SOURCE = {
     "file": "/etc/apt/sources.list.d/docker.list",
     "format": "list",

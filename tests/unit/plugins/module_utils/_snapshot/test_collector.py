@@ -1,0 +1,229 @@
+# Copyright (c) 2026 The gpuready authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whole snapshots: of trees and of this machine. They obey the schema, and nothing makes them fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot import collector
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+REPOSITORY = Path(__file__).resolve().parents[5]
+SCHEMA = json.loads((REPOSITORY / "docs/snapshot.schema.json").read_text())
+TREES = sorted(path.name for path in (REPOSITORY / "tests/fixtures/roots").iterdir() if path.is_dir())
+RootOf = Callable[[str], Path]
+
+
+def check(snapshot: dict[str, Any]) -> None:
+    """Validate; the error of jsonschema names the path."""
+    # what Ansible sends is JSON
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(json.dumps(snapshot)))
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_the_schema_can_say_no(root_of: RootOf, runner: Runner) -> None:
+    snapshot = collector.collect(runner, str(root_of("debian13_ready")))
+    check(snapshot)
+    for damage in ({"extra": 1}, {"scope": "cloud"}, {"gpus": [{}]}, {"probes": {"x": {"status": "fine"}}}):
+        with pytest.raises(jsonschema.ValidationError):
+            check({**snapshot, **damage})
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "tests/fixtures/snapshots").glob("*.json")), ids=lambda p: p.name)
+def test_saved_snapshots_obey_the_schema(path: Path) -> None:
+    check(json.loads(path.read_text()))
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_every_tree_gives_a_valid_snapshot(name: str, root_of: RootOf, runner: Runner) -> None:
+    wishes = {"watch": ["/srv"], "repositories": [{"name": "a", "url": "http://127.0.0.1:9/"}]}
+    check(collector.collect(runner, str(root_of(name)), dev_containers=[{"container": "dev"}], **wishes))
+
+
+def test_this_machine_gives_a_valid_snapshot_quickly(runner: Runner) -> None:
+    snapshot = collector.collect(runner)
+    check(snapshot)
+    assert snapshot["os"]["id"]
+    assert snapshot["kernel"]["running"] == os.uname().release
+    # the goal is 150 ms; a busy test machine gets some more
+    assert snapshot["collector"]["own_ms"] < 500
+
+
+def test_ready_host(root_of: RootOf, runner: Runner) -> None:
+    found = collector.collect(runner, str(root_of("debian13_ready")))
+    assert found["simulated"] == {"gpu": True, "host": True, "text": "a test tree"}
+    assert (found["scope"], found["virt"]["kind"], found["virt"]["technology"]) == ("host", "vm", "qemu")
+    assert [gpu["bdf"] for gpu in found["gpus"]] == ["0000:01:00.0", "0000:81:00.0"]
+    assert found["toolkit"]["version"] == "1.20.0"
+    assert found["packages"]["installed"]["docker-ce"] == "5:29.2.1-1~debian.13~trixie"
+    assert found["docker"]["present"] is True
+    assert "/opt/gpuready/dev/alice/token" in found["files"]
+    assert "hunter2" not in json.dumps(found)
+
+
+def test_rented_container(root_of: RootOf, runner: Runner) -> None:
+    found = collector.collect(runner, str(root_of("rented")))
+    assert (found["scope"], found["virt"]["technology"]) == ("container", "docker")
+    assert found["os"]["systemd"] == {"running": False, "version": None}
+    assert found["driver"]["module"] == {"loaded": True, "version": "550.54.14", "flavour": "proprietary"}
+    assert found["firmware"] == {"efi": None, "secure_boot": None}
+
+
+def test_a_simulated_host_in_a_container_counts_as_a_host(root_of: RootOf, runner: Runner) -> None:
+    root = root_of("rented")
+    (root / "etc/gpuready").mkdir()
+    (root / "etc/gpuready/simulation.json").write_text('{"gpu": true, "host": true}')
+    found = collector.collect(runner, str(root))
+    assert (found["virt"]["kind"], found["scope"]) == ("container", "host")
+
+
+def test_bare_host(root_of: RootOf, runner: Runner) -> None:
+    found = collector.collect(runner, str(root_of("ubuntu2404_bare")))
+    assert found["firmware"] == {"efi": True, "secure_boot": True}
+    assert found["packages"]["broken"] == ["nvidia-driver-535", "vim"]
+    assert found["packages"]["holds"] == ["linux-image-generic"]
+    assert found["packages"]["installed"]["libnvidia-compute-535"] == "535.183.01-0ubuntu1"
+    assert found["kernel"]["installed"] == [{"release": "6.8.0-87-generic"}]
+    assert found["driver"]["nouveau"] == {"loaded": True, "blacklisted": False}
+    assert "hunter2" not in json.dumps(found)
+
+
+def test_garbage_is_called_unparsable_and_not_guessed(root_of: RootOf, runner: Runner) -> None:
+    found = collector.collect(runner, str(root_of("garbage")))
+    status = {name: probe["status"] for name, probe in found["probes"].items()}
+    for name in ("daemon_json", "cdi", "toolkit_config", "firmware", "simulation", "package_sources"):
+        assert status[name] == "unparsable", name
+        assert found["probes"][name]["error"], name
+    assert found["daemon_json"]["valid"] is False
+    assert found["firmware"]["secure_boot"] is None
+
+
+def test_below_another_root_nothing_runs_but_its_own_smi(root_of: RootOf) -> None:
+    ran: list[list[str]] = []
+
+    def record(argv: list[str], **options: Any) -> tuple[int, bytes, bytes]:
+        ran.append(argv)
+        return 9, b"NVIDIA-SMI has failed\n", b""
+
+    root = root_of("debian13_ready")
+    found = collector.collect(Runner(record, 5), str(root))
+    assert [[word for word in argv if word.startswith("/") and "timeout" not in word] for argv in ran] == [
+        [str(root / "bin/nvidia-smi")]
+    ]
+    assert found["driver"]["smi"]["rc"] == 9
+    for name in ("docker", "services", "virt", "compose"):
+        assert found["probes"][name]["status"] == "missing"
+        assert found["probes"][name]["error"]
+
+
+def test_looking_changes_nothing(root_of: RootOf, runner: Runner) -> None:
+    root = root_of("debian13_ready")
+
+    def state() -> dict[str, tuple[int, int, int]]:
+        found = {}
+        for path in sorted(root.rglob("*")):
+            status = path.lstat()
+            found[str(path)] = (status.st_mtime_ns, status.st_size, status.st_mode)
+        return found
+
+    before = state()
+    collector.collect(runner, str(root), watch=["/etc"])
+    assert state() == before
+
+
+def test_two_reads_agree(root_of: RootOf, runner: Runner) -> None:
+    root = str(root_of("debian13_ready"))
+
+    def facts() -> dict[str, Any]:
+        found = collector.collect(runner, root)
+        return {name: found[name] for name in found if name not in ("collected_at", "collector", "probes")}
+
+    assert facts() == facts()
+
+
+SECTIONS = [
+    (collector.system, "os_section"),
+    (collector.system, "kernel_section"),
+    (collector.system, "firmware_section"),
+    (collector.system, "virt_section"),
+    (collector.system, "simulation"),
+    (collector.package_manager, "section"),
+    (collector.files, "section"),
+    (collector.storage, "section"),
+    (collector.gpu, "pci_section"),
+    (collector.gpu, "smi_section"),
+    (collector.gpu, "driver_section"),
+    (collector.toolkit, "section"),
+    (collector.toolkit, "cdi_section"),
+    (collector.docker, "collect"),
+    (collector.docker, "daemon_json"),
+    (collector.docker, "compose_version"),
+    (collector.services, "read"),
+    (collector.network, "section"),
+    (collector.dev, "section"),
+    (collector.rules, "judge"),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), SECTIONS, ids=lambda value: getattr(value, "__name__", value).split(".")[-1]
+)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_in_our_own_code_costs_one_section(
+    module: Any, name: str, root_of: RootOf, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **options: Any) -> Any:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(module, name, broken)
+    snapshot = collector.collect(runner, str(root_of("debian13_ready")))
+    check(snapshot)
+    assert "failed" in {probe["status"] for probe in snapshot["probes"].values()}
+
+
+def test_a_probe_that_hangs_in_the_kernel_is_left_behind(
+    root_of: RootOf, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(host: Any) -> Any:
+        time.sleep(60)
+
+    monkeypatch.setattr(collector.gpu, "smi_section", hang)
+    host = collector.Host(str(root_of("debian13_ready")), runner)
+    reader = collector.Collector(host)
+    reader.deadline = time.monotonic() + 0.3
+    snapshot = reader.collect()
+    check(snapshot)
+    assert snapshot["probes"]["nvidia_smi"]["status"] == "timeout"
+    assert snapshot["os"]["id"] == "debian"
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_damage_to_any_file_still_gives_a_valid_snapshot(
+    data: st.DataObject,
+    root_into: Callable[[str, Path], Path],
+    runner: Runner,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    root = root_into("debian13_ready", tmp_path_factory.mktemp("damage") / "root")
+    paths = sorted(
+        path for path in root.rglob("*") if path.is_file() and not path.is_symlink() and path.parent.name != "bin"
+    )
+    for path in data.draw(st.lists(st.sampled_from(paths), min_size=1, max_size=4, unique=True)):
+        content = path.read_bytes()
+        position = data.draw(st.integers(0, len(content)))
+        path.write_bytes(content[:position] + data.draw(st.binary(max_size=20)) + content[position + 5 :])
+    check(collector.collect(runner, str(root)))
