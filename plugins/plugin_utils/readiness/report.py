@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     Severity,
     Stage,
     Status,
+    UnmeasuredError,
     View,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import make_policy
@@ -123,6 +125,7 @@ def build_report(results: Sequence[Result], context: Context) -> dict[str, Any]:
         "collected_at": context.facts.text_or_none("collected_at"),
         "simulated": simulated,
         "simulated_text": context.facts.text_or_none("simulated.text") if simulated else None,
+        "gpus": gpu_names(context),
         "stages": [str(stage) for stage in context.stages],
         "verdict": verdict,
         "exit_code": EXIT_CODES[verdict],
@@ -130,6 +133,15 @@ def build_report(results: Sequence[Result], context: Context) -> dict[str, Any]:
         "results": [as_dict(result) for result in results],
         "next": next_step(results, context.run),
     }
+
+
+def gpu_names(context: Context) -> list[str]:
+    """What the driver calls the GPUs, counted: ["8 x NVIDIA H100 80GB HBM3"]. Empty where no driver answers."""
+    try:
+        found = Counter(gpu.text("name") for gpu in context.facts.views("gpus"))
+    except UnmeasuredError:
+        return []
+    return [f"{number} x {name}" for name, number in found.items()]
 
 
 def as_dict(result: Result) -> dict[str, Any]:

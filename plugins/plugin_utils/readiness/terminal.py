@@ -170,6 +170,9 @@ def report_lines(
     if not show_all and skipped:
         lines += [*([] if shown else [[]]), *_skip_lines(skipped, width)]
     lines += [[], verdict_line(report, stopped)]
+    if report.get("gpus"):
+        marked = " (simulated)" if report["simulated"] else ""
+        lines.append([(f"{INDENT}GPU: {_one_line(', '.join(report['gpus']))}{marked}", "")])
     if report["simulated"] and report.get("simulated_text"):
         lines.append([(f"{INDENT}simulated: {_one_line(report['simulated_text'])}", "magenta")])
     if report["next"]["command"]:

@@ -26,7 +26,7 @@ _PLUGIN_DIRS = (
 )
 _BODY_CAP = 32 * 1024 * 1024
 _DAEMON_JSON = "/etc/docker/daemon.json"
-# Where the docker_daemon module remembers what it wrote (_files.STORE), and the file that each start of dockerd makes anew
+# Where the docker_daemon module remembers what it wrote (_files.STORE), and what each start of dockerd makes anew
 _RECORDS = "/var/lib/gpuready/originals/index.json"
 _PID_FILE = "/run/docker.pid"
 

@@ -15,6 +15,20 @@ import jsonschema
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot import collector
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import (
+    dev,
+    docker,
+    files,
+    gpu,
+    network,
+    package_manager,
+    rules,
+    services,
+    storage,
+    system,
+    toolkit,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -49,8 +63,8 @@ def test_saved_snapshots_obey_the_schema(path: Path) -> None:
 
 @pytest.mark.parametrize("name", TREES)
 def test_every_tree_gives_a_valid_snapshot(name: str, root_of: RootOf, runner: Runner) -> None:
-    wishes = {"watch": ["/srv"], "repositories": [{"name": "a", "url": "http://127.0.0.1:9/"}]}
-    check(collector.collect(runner, str(root_of(name)), dev_containers=[{"container": "dev"}], **wishes))
+    repositories = [{"name": "a", "url": "http://127.0.0.1:9/"}]
+    check(collector.collect(runner, str(root_of(name)), ["/srv"], repositories, [{"container": "dev"}]))
 
 
 def test_this_machine_gives_a_valid_snapshot_quickly(runner: Runner) -> None:
@@ -66,7 +80,7 @@ def test_ready_host(root_of: RootOf, runner: Runner) -> None:
     found = collector.collect(runner, str(root_of("debian13_ready")))
     assert found["simulated"] == {"gpu": True, "host": True, "text": "a test tree"}
     assert (found["scope"], found["virt"]["kind"], found["virt"]["technology"]) == ("host", "vm", "qemu")
-    assert [gpu["bdf"] for gpu in found["gpus"]] == ["0000:01:00.0", "0000:81:00.0"]
+    assert [card["bdf"] for card in found["gpus"]] == ["0000:01:00.0", "0000:81:00.0"]
     assert found["toolkit"]["version"] == "1.20.0"
     assert found["packages"]["installed"]["docker-ce"] == "5:29.2.1-1~debian.13~trixie"
     assert found["docker"]["present"] is True
@@ -155,26 +169,26 @@ def test_two_reads_agree(root_of: RootOf, runner: Runner) -> None:
 
 
 SECTIONS = [
-    (collector.system, "os_section"),
-    (collector.system, "kernel_section"),
-    (collector.system, "firmware_section"),
-    (collector.system, "virt_section"),
-    (collector.system, "simulation"),
-    (collector.package_manager, "section"),
-    (collector.files, "section"),
-    (collector.storage, "section"),
-    (collector.gpu, "pci_section"),
-    (collector.gpu, "smi_section"),
-    (collector.gpu, "driver_section"),
-    (collector.toolkit, "section"),
-    (collector.toolkit, "cdi_section"),
-    (collector.docker, "collect"),
-    (collector.docker, "daemon_json"),
-    (collector.docker, "compose_version"),
-    (collector.services, "read"),
-    (collector.network, "section"),
-    (collector.dev, "section"),
-    (collector.rules, "judge"),
+    (system, "os_section"),
+    (system, "kernel_section"),
+    (system, "firmware_section"),
+    (system, "virt_section"),
+    (system, "simulation"),
+    (package_manager, "section"),
+    (files, "section"),
+    (storage, "section"),
+    (gpu, "pci_section"),
+    (gpu, "smi_section"),
+    (gpu, "driver_section"),
+    (toolkit, "section"),
+    (toolkit, "cdi_section"),
+    (docker, "collect"),
+    (docker, "daemon_json"),
+    (docker, "compose_version"),
+    (services, "read"),
+    (network, "section"),
+    (dev, "section"),
+    (rules, "judge"),
 ]
 
 
@@ -200,8 +214,8 @@ def test_a_probe_that_hangs_in_the_kernel_is_left_behind(
     def hang(host: Any) -> Any:
         time.sleep(60)
 
-    monkeypatch.setattr(collector.gpu, "smi_section", hang)
-    host = collector.Host(str(root_of("debian13_ready")), runner)
+    monkeypatch.setattr(gpu, "smi_section", hang)
+    host = Host(str(root_of("debian13_ready")), runner)
     reader = collector.Collector(host)
     reader.deadline = time.monotonic() + 0.3
     snapshot = reader.collect()

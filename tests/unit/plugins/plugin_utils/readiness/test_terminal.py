@@ -29,7 +29,7 @@ def test_a_ready_host_is_a_short_page(snapshot: Maker) -> None:
     report = judge(snapshot(), host="gpu01")
     text = page(report)
     assert "✓ preflight  20 of 20 passed" in text
-    assert text.endswith(f"gpu01: READY — {len(report['results'])} passed")
+    assert text.endswith(f"gpu01: READY — {len(report['results'])} passed\n  GPU: 2 x NVIDIA GeForce RTX 4090")
     assert "PRE-OS" not in text
 
 

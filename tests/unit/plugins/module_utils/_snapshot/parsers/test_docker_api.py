@@ -90,26 +90,32 @@ def test_untagged_images_stay() -> None:
     assert [image["tags"] for image in api.images(listing)] == [[], [], ["x:1"]]
 
 
+KEYS = [
+    "Config",
+    "HostConfig",
+    "State",
+    "Labels",
+    "Env",
+    "Devices",
+    "DeviceRequests",
+    "Ports",
+    "DeviceIDs",
+    "Id",
+    "NetworkSettings",
+    "Capabilities",
+    "Count",
+    "Runtime",
+    "Runtimes",
+    "ShmSize",
+    "RepoTags",
+    "Health",
+]
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                [
-                    "Config",
-                    "HostConfig",
-                    "State",
-                    "Labels",
-                    "Env",
-                    "Devices",
-                    "DeviceRequests",
-                    "Ports",
-                    "DeviceIDs",
-                    "Id",
-                ]
-                + ["NetworkSettings", "Capabilities", "Count", "Runtime", "Runtimes", "ShmSize", "RepoTags", "Health"]
-            ),
+            st.sampled_from(KEYS),
             inner,
         )
     ),
