@@ -104,6 +104,11 @@ report:
       description: What is simulated, in words.
       type: str
       sample: null
+    gpus:
+      description: The GPUs by the driver's names, counted.
+      type: list
+      elements: str
+      sample: ["8 x NVIDIA H100 80GB HBM3"]
     stages:
       description: The stages that were judged.
       type: list

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _deb822 as deb822
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ansible_collections.gpuready.bootstrap.plugins.module_utils import _deb822 as deb822
 
 SOURCE = """# head comment
 Types: deb deb-src

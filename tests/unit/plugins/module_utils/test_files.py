@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _files
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError, redact_url
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 
 class Module:

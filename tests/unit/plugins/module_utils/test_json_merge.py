@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _json_merge as jm
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.gpuready.bootstrap.plugins.module_utils import _json_merge as jm
-
-SCALARS = st.one_of(st.booleans(), st.integers(-3, 3), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=3))
+SCALARS = st.one_of(
+    st.booleans(), st.integers(-3, 3), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=3)
+)
 VALUES = st.recursive(
     st.one_of(SCALARS, st.lists(SCALARS, max_size=2)),
     lambda inner: st.dictionaries(st.sampled_from("abcd"), inner, max_size=3),

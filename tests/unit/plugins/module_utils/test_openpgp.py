@@ -6,10 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _openpgp as pgp
 from hypothesis import given
 from hypothesis import strategies as st
-
-from ansible_collections.gpuready.bootstrap.plugins.module_utils import _openpgp as pgp
 
 KEYS = Path(__file__).parents[3] / "fixtures" / "keys"
 ARCHIVE = "0C60716EFB39782D702F667DA415A6C3E9A67E86"  # as `gpg --list-keys` prints it

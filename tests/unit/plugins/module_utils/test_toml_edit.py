@@ -6,11 +6,10 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _toml_edit as toml
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._toml_reader import DateText, TomlError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -43,7 +42,9 @@ SCALARS = st.one_of(
     st.floats(allow_nan=False),
     st.text(alphabet=st.characters(codec="utf-8"), max_size=6),
 )
-VALUES = st.recursive(SCALARS, lambda v: st.one_of(st.lists(v, max_size=3), st.dictionaries(KEYS, v, max_size=2)), max_leaves=4)
+VALUES = st.recursive(
+    SCALARS, lambda v: st.one_of(st.lists(v, max_size=3), st.dictionaries(KEYS, v, max_size=2)), max_leaves=4
+)
 PATHS = st.lists(KEYS, min_size=1, max_size=3).map(tuple)
 
 
@@ -74,7 +75,7 @@ def merged(one: Any, two: Any) -> Any:
         ("disable-require", False, "disable", "disable"),
         ("new-one", 1, "require = false\n", "require = false\nnew-one = 1\n"),
         ("nvidia-container-cli.user", "root", "path\n#no", 'path\nuser = "root"\n#no'),
-        ("features.x", True, '"/var/run/cdi\']\n', '"/var/run/cdi\']\n'),
+        ("features.x", True, "\"/var/run/cdi']\n", "\"/var/run/cdi']\n"),
     ],
 )
 def test_only_the_key_changes(key: str, value: Any, old: str, new: str) -> None:
@@ -155,7 +156,7 @@ def test_unparsable_files_are_refused_with_the_line(text: str, line: int) -> Non
         CONFIG,
         'a = 0x1F\nb = 1_000\nc = -0.5e3\nd = [\n 1, # x\n 2,\n]\n"q.r".\'s\' = """\nx\\\n   y"""\n',
         "a = '''\nl1\n\\n'''\nb = 'it'\nc = \"\\u00e9\\t\\\\\"\r\n[t]\r\nd = {x = 1, y.z = [true]}\r\n",
-        'a = """x""""\nb = \'\'\'\'y\'\'\'\n',
+        "a = \"\"\"x\"\"\"\"\nb = ''''y'''\n",
         "[a.b]\nx = 1\n[a]\ny = 2\n",
         "",
     ],

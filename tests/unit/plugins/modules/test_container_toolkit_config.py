@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from ansible_collections.gpuready.bootstrap.plugins.modules.container_toolkit_config import main
 
 RunModule = Callable[..., dict[str, Any]]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from ansible_collections.gpuready.bootstrap.plugins.modules.package_mirrors import main
 
 RunModule = Callable[..., dict[str, Any]]

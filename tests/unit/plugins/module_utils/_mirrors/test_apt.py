@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _deb822 as deb822
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors import apt
+from hypothesis import given
+from hypothesis import strategies as st
 
 NEW = {apt.MAIN: "https://near.example.org/debian", apt.SECURITY: ""}
 BOTH = {apt.MAIN: "https://near.example.org/debian", apt.SECURITY: "https://near.example.org/debian-security"}

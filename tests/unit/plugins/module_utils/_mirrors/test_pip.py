@@ -5,10 +5,9 @@ from __future__ import annotations
 import configparser
 
 import pytest
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors import pip
 from hypothesis import assume, given
 from hypothesis import strategies as st
-
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors import pip
 
 URL = "https://near.example.org/simple"
 CONF = """# mine
@@ -98,6 +97,8 @@ def test_other_keys_survive_and_configparser_sees_the_value(lines: list[str], ne
         before["global"].pop(name, None)
     assert after == before
     assert pip.update(changed, {"index-url": URL}) == changed
-    assert [line for line in lines if line[:1] in "#;" and line] == [ln for ln in changed.split("\n") if ln[:1] in "#;" and ln]
+    assert [line for line in lines if line[:1] in "#;" and line] == [
+        ln for ln in changed.split("\n") if ln[:1] in "#;" and ln
+    ]
     removed = read(pip.update(changed, {"index-url": None}))
     assert removed == before

@@ -51,7 +51,13 @@ def test_the_schema_is_one() -> None:
 def test_the_schema_can_say_no(root_of: RootOf, runner: Runner) -> None:
     snapshot = collector.collect(runner, str(root_of("debian13_ready")))
     check(snapshot)
-    for damage in ({"extra": 1}, {"scope": "cloud"}, {"gpus": [{}]}, {"probes": {"x": {"status": "fine"}}}):
+    damages: list[dict[str, Any]] = [
+        {"extra": 1},
+        {"scope": "cloud"},
+        {"gpus": [{}]},
+        {"probes": {"x": {"status": "fine"}}},
+    ]
+    for damage in damages:
         with pytest.raises(jsonschema.ValidationError):
             check({**snapshot, **damage})
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import socketserver
 import threading
 import time
@@ -159,3 +160,24 @@ def test_compose_is_asked_only_where_the_plugin_is(host_of: MakeHost, runner: Ru
     assert docker.compose_version(host) is None
     probe = host.probes.as_dict()["compose"]
     assert (probe["status"], "no command is run" in probe["error"]) == ("missing", True)
+
+
+@pytest.mark.parametrize(
+    ("record", "pid_file", "expected"),
+    [
+        ('{"files": {"/etc/docker/daemon.json": {"meta": {"restart_due": 2000.0}}}}', 1000, True),
+        ('{"files": {"/etc/docker/daemon.json": {"meta": {"restart_due": 2000.0}}}}', 3000, False),
+        ('{"files": {"/etc/docker/daemon.json": {"meta": {"restart_due": 2000.0}}}}', None, False),
+        ('{"files": {}}', 1000, False),
+        ("nonsense", 1000, False),
+        (None, 1000, False),
+    ],
+)
+def test_a_restart_is_pending(host_of: MakeHost, record: str | None, pid_file: int | None, expected: bool) -> None:
+    files = {"/x": ""} if record is None else {"/var/lib/gpuready/originals/index.json": record}
+    if pid_file is not None:
+        files["/run/docker.pid"] = "1\n"
+    host = host_of(files)
+    if pid_file is not None:
+        os.utime(host.path("/run/docker.pid"), (pid_file, pid_file))
+    assert docker.restart_pending(host) is expected

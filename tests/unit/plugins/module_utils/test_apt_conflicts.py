@@ -1,0 +1,38 @@
+# Copyright (c) 2026 The gpuready authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._apt_conflicts import other_keyrings
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate
+
+URI = "https://repo.example.org/debian"
+
+
+def find(root: Path, suite: str = "trixie") -> list[str]:
+    gate = FileGate(SimpleNamespace(check_mode=True), str(root))  # type: ignore[arg-type]
+    return other_keyrings(gate, [URI], [suite], "/ours.asc", "/etc/apt/sources.list.d/gpuready-x.sources")
+
+
+def test_names_every_file_with_another_keyring_once(tmp_path: Path) -> None:
+    folder = tmp_path / "etc/apt/sources.list.d"
+    folder.mkdir(parents=True)
+    line = f"deb [signed-by=/theirs.gpg] {URI.upper().replace('HTTPS', 'https')}/ trixie main\n"
+    (tmp_path / "etc/apt/sources.list").write_text(line + line.replace("main", "contrib"))
+    stanza = f"Types: deb\nURIs: {URI}\nSuites: trixie sid\nComponents: main\nSigned-By: /ours.asc\n"
+    (folder / "same.sources").write_text(stanza)
+    (folder / "gpuready-x.sources").write_text(stanza.replace("ours", "old"))
+    (folder / "b.sources").write_text(stanza.replace("/ours.asc", "\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n x"))
+    (folder / "off.sources").write_text("Enabled: no\n" + stanza.replace("ours", "theirs"))
+    (folder / "old.list.save").write_text(line)
+    assert find(tmp_path) == [
+        "/etc/apt/sources.list (Signed-By /theirs.gpg)",
+        "/etc/apt/sources.list.d/b.sources (Signed-By (embedded key))",
+    ]
+    assert find(tmp_path, "bookworm") == []
+
+
+def test_no_apt_at_all(tmp_path: Path) -> None:
+    assert find(tmp_path) == []
