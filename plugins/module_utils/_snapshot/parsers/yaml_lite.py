@@ -152,11 +152,12 @@ def _scalar(text: str, number: int, key: bool = False, depth: int = 0) -> Any:
         if not re.fullmatch(_SINGLE, text):
             raise ValueError(f"line {number}: a quoted text that does not end")
         return text[1:-1].replace("''", "'")
-    if key:
+    if key and not re.search(r"\s#", text):
         return text
     if text[:1] in ("[", "{"):
         return _flow(text, number, depth + 1)
-    if text and not re.match(_PLAIN, text):
+    # YAML 1.1 and 1.2 disagree about "?" inside a flow collection
+    if text and (not re.match(_PLAIN, text) or (depth and text[0] == "?")):
         raise ValueError(f"line {number}: {text[:1]!r} opens YAML that is not understood here")
     if re.search(r":(\s|$)|\s#", text) or (depth and re.search(r"[\[\]{},]", text)):
         raise ValueError(f"line {number}: a text that must be quoted: {text[:60]}")

@@ -58,7 +58,7 @@ def test_answers(live: Host, base: str, monkeypatch: pytest.MonkeyPatch) -> None
         }
         began = time.monotonic()
         found = network.section(live, [{"name": name, "url": url} for name, url in wishes.items()])["repositories"]
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 4
     answers = {answer["name"]: (answer["status"], answer["http_status"]) for answer in found}
     secret = answers.pop("secret")
     assert answers == {
