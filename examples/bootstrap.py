@@ -37,7 +37,7 @@ class Outcome:
     @property
     def exit_code(self) -> int:
         """The worst host's exit code; a host that failed, or a run that never reached one, counts as not ready."""
-        codes = [report["exit_code"] for report in self.reports.values()]
+        codes: list[int] = [report["exit_code"] for report in self.reports.values()]
         # 1 (warnings) < 3 (unknown) < 2 (not ready)
         codes += [NO_VERDICT] * (bool(self.errors) or self.status != "successful" or not codes)
         return max(codes, key=[0, 1, 3, 2].index)

@@ -17,7 +17,7 @@ have_image() { docker image inspect "$1" >/dev/null 2>&1; }
 # The archive of this machine's own sources (never a default of ours)
 archive() {
   if [ -n "${SANDBOX_DEBIAN_ARCHIVE:-}" ]; then echo "$SANDBOX_DEBIAN_ARCHIVE"; return; fi
-  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' 2>/dev/null |
+  apt-get indextargets --format "\$(REPO_URI)" 'Created-By: Packages' 'Component: main' 2>/dev/null |
     grep -v -e security -e '/ubuntu' | grep -m 1 'debian/*$'
 }
 
@@ -33,7 +33,7 @@ bootstrap_base() {
   mmdebstrap --quiet --variant=minbase \
     --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Check-Date "false"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --include=ca-certificates --customize-hook='rm -rf "$1"/var/lib/apt/lists/*' \
+    --include=ca-certificates --customize-hook="rm -rf \"\$1\"/var/lib/apt/lists/*" \
     "$suite" "$state/images/rootfs-$suite.tar" "deb $url $suite main contrib non-free non-free-firmware"
   docker import -c 'ENV LANG=C.UTF-8' -c 'CMD ["bash"]' "$state/images/rootfs-$suite.tar" "$base" >/dev/null
   rm -f "$state/images/rootfs-$suite.tar"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the Molecule scenarios, two at a time, and end with a table of what took how long.
 
-A scenario spends most of its time waiting (package mirror, containers that start), so two share two cores well. Its output
-goes to .cache/log/molecule-SCENARIO.log and is shown when it fails.
+A scenario spends most of its time waiting (package mirror, containers that start), so two share two cores well. Its
+output goes to .cache/log/molecule-SCENARIO.log and is shown when it fails.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def readme(role: Path) -> str:
 
 def main() -> int:
     stale = []
-    for role in sorted(path for path in (PROJECT / "roles").iterdir() if (path / "meta" / "argument_specs.yml").exists()):
+    for role in sorted(path.parent.parent for path in (PROJECT / "roles").glob("*/meta/argument_specs.yml")):
         wanted, path = readme(role), role / "README.md"
         if not path.exists() or path.read_text(encoding="utf-8") != wanted:
             stale.append(role.name)

@@ -54,7 +54,7 @@ def file_stem(host: str) -> str:
     return "".join(char if char.isalnum() or char in "._-" else "_" for char in host).lstrip(".") or "host"
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core ships no type information
+class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _supports_check_mode = True
     _supports_async = False

@@ -63,7 +63,7 @@ DEFAULT_WIDTH = 100
 MAX_WIDTH = 160
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core ships no type information
+class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
     CALLBACK_NAME = "gpuready.bootstrap.summary"

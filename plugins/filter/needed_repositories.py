@@ -34,7 +34,8 @@ options:
 EXAMPLES = r"""
 - name: Ask the repositories that are needed
   gpuready.bootstrap.gpu_facts:
-    repositories: "{{ repositories | gpuready.bootstrap.needed_repositories(facts.packages.installed, facts.os.machine) }}"
+    repositories: >-
+      {{ repositories | gpuready.bootstrap.needed_repositories(facts.packages.installed, facts.os.machine) }}
 """
 
 RETURN = r"""

@@ -65,13 +65,13 @@ def main() -> int:
     site = ["ansible-playbook", "site.yml", "-i", arguments.inventory]
     setup = ["ansible", "all", "-i", arguments.inventory, "-m", "ansible.builtin.setup"]
 
-    _, counted = run([*site, "-vvv"])
+    counted = run([*site, "-vvv"])[1]
     if changed(counted):
-        print(f"note: the host was not converged, this run changed {changed(counted)} things; counting again", flush=True)
-        _, counted = run([*site, "-vvv"])
+        print(f"note: not converged yet, this run changed {changed(counted)} things; counting again", flush=True)
+        counted = run([*site, "-vvv"])[1]
     counts = executions(counted)
     # By turns, so that a busy moment of the machine hits both
-    pairs = [(run(site)[0], run(setup)[0]) for _ in range(arguments.repeat)]
+    pairs = [(run(site)[0], run(setup)[0]) for _turn in range(arguments.repeat)]
     site_wall = statistics.median(pair[0] for pair in pairs)
     setup_wall = statistics.median(pair[1] for pair in pairs)
     ratio = site_wall / setup_wall

@@ -17,7 +17,7 @@ import lab
 def first_run() -> str:
     """What `make site` prints on a machine whose sandbox host is not there yet."""
     subprocess.run(["docker", "rm", "-fv", "gpuready-sandbox"], capture_output=True, check=False)
-    return make_site()
+    return lab.make_site()
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +30,3 @@ def host(first_run: str) -> lab.Host:
 def bare() -> lab.Host:
     """A bare host that tests may break."""
     return lab.start("gpuready-faults", "molecule/inventory")
-
-
-def make_site() -> str:
-    done = subprocess.run(
-        ["make", "site"], cwd=lab.PROJECT, env=lab.environment(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    return done.stdout

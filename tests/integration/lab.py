@@ -49,10 +49,25 @@ def changed_tasks(output: str) -> tuple[str, ...]:
 
 def play(*arguments: str, timeout: int = 900) -> Run:
     """Run ansible-playbook in the project."""
-    argv = ["ansible-playbook", *arguments]
-    done = subprocess.run(argv, cwd=PROJECT, env=environment(), capture_output=True, text=True, check=False, timeout=timeout)
+    done = subprocess.run(
+        ["ansible-playbook", *arguments],
+        cwd=PROJECT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
     output = done.stdout + done.stderr
     return Run(done.returncode, output, changed_tasks(output))
+
+
+def make_site() -> str:
+    """Run `make site` and return what it printed."""
+    done = subprocess.run(["make", "site"], cwd=PROJECT, env=environment(), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"make site gave {done.returncode}: {done.stdout[-6000:]}{done.stderr[-2000:]}")
+    return done.stdout
 
 
 class Host:

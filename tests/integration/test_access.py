@@ -16,8 +16,9 @@ TOKEN = "/opt/gpuready/dev/secrets/jupyter_token"
 
 def login(host: Host, command: str, *options: str) -> subprocess.CompletedProcess[str]:
     """ssh into the dev container, through the host, because its port is on the host's loopback only."""
-    argv = ["ssh", "-F", "none", "-o", "LogLevel=ERROR", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
-    argv += ["-o", "BatchMode=yes", "-o", f"ProxyCommand=ssh -F {STATE}/ssh_config -W 127.0.0.1:{SSH_PORT} {host.name}"]
+    argv = ["ssh", "-F", "none", "-o", "LogLevel=ERROR", "-o", "StrictHostKeyChecking=no"]
+    argv += ["-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes"]
+    argv += ["-o", f"ProxyCommand=ssh -F {STATE}/ssh_config -W 127.0.0.1:{SSH_PORT} {host.name}"]
     argv += [*options, "dev@gpuready-dev", command]
     return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
 
@@ -43,9 +44,7 @@ def status(host: Host, path: str, header: str = "") -> str:
 def test_jupyter_answers_with_the_token_and_403_without(host: Host) -> None:
     assert status(host, "/api/contents") == "403"
     assert status(host, "/api/contents", "Authorization: token wrong") == "403"
-    answer = host.ssh(
-        f"curl -s -H \"Authorization: token $(cat {TOKEN})\" http://127.0.0.1:{JUPYTER_PORT}/api/status"
-    )
+    answer = host.ssh(f'curl -s -H "Authorization: token $(cat {TOKEN})" http://127.0.0.1:{JUPYTER_PORT}/api/status')
     assert "kernels" in json.loads(answer)
 
 
@@ -63,6 +62,9 @@ def test_ports_are_bound_to_loopback_only(host: Host, port: int) -> None:
 def test_no_secret_in_image_compose_file_or_process_list(host: Host) -> None:
     token = host.ssh(f"cat {TOKEN}")
     assert len(token) >= 24
-    shown = host.ssh("docker inspect gpuready-dev; docker history --no-trunc $(docker inspect -f '{{.Image}}' gpuready-dev); ps axww; cat /opt/gpuready/dev/compose.yaml")
+    shown = host.ssh(
+        "docker inspect gpuready-dev; docker history --no-trunc $(docker inspect -f '{{.Image}}' gpuready-dev);"
+        " ps axww; cat /opt/gpuready/dev/compose.yaml"
+    )
     assert token not in shown
     assert host.ssh(f"stat -c %a {TOKEN}") == "400"

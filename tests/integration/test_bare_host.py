@@ -8,12 +8,23 @@ import pytest
 from lab import Host
 
 REFUSED = {
-    "a misspelt value": (["-e", "docker_engine_source=distributon"], ["docker_engine_source", "distributon", "distribution"]),
+    "a misspelt value": (
+        ["-e", "docker_engine_source=distributon"],
+        ["docker_engine_source", "distributon", "distribution"],
+    ),
     "a misspelt name": (["-e", "docker_engine_sorce=docker"], ["docker_engine_sorce", "docker_engine_source"]),
     "an unreachable repository": (
         ["-e", "nvidia_container_toolkit_repo_url=http://127.0.0.1:9/deb"],
         ["PRE-REPOS", "nvidia_container_toolkit_repo_url", "127.0.0.1:9"],
     ),
+}
+ROLES_THAT_CHANGE = {
+    "mirrors",
+    "nvidia_driver",
+    "docker_engine",
+    "nvidia_container_toolkit",
+    "nvml_stability",
+    "dev_container",
 }
 
 
@@ -23,7 +34,7 @@ def test_check_mode_changes_nothing_and_predicts_the_changes(bare: Host) -> None
     assert run.rc == 0, run.output[-4000:]
     assert bare.footprint() == before
     predicted = {task.split(" : ")[0] for task in run.changed}
-    assert predicted == {"mirrors", "nvidia_driver", "docker_engine", "nvidia_container_toolkit", "nvml_stability", "dev_container"}
+    assert predicted == ROLES_THAT_CHANGE
     for promise in ("docker.io", "nvidia-container-toolkit=1.20.0-1", "live-restore", "nvidia-driver-cuda", "8098"):
         assert promise in run.output
 
@@ -41,7 +52,8 @@ def test_a_bad_inventory_gets_one_clear_error(bare: Host, case: str) -> None:
 
 
 def test_an_unsupported_system_is_refused(bare: Host) -> None:
-    bare.ssh("cp /etc/os-release /root/os-release; sed -i 's/^ID=.*/ID=arch/; /^ID_LIKE/d; s/^VERSION_ID=.*//' /etc/os-release")
+    bare.ssh("cp /etc/os-release /root/os-release")
+    bare.ssh("sed -i 's/^ID=.*/ID=arch/; /^ID_LIKE/d; s/^VERSION_ID=.*//' /etc/os-release")
     try:
         before = bare.footprint()
         run = bare.site()

@@ -31,31 +31,117 @@ def edited(path: str, roles: set[str], container_lives: bool = True) -> Drift:
     return Drift(f"edited {path}", damage, f"cmp {path} /root/before-drift", roles, container_lives)
 
 
+DAEMON = "/etc/docker/daemon.json"
+SOURCES = "/etc/apt/sources.list /etc/apt/sources.list.d"
+TOKEN = "/opt/gpuready/dev/secrets/jupyter_token"
+TOOLKIT_CONFIG = "/etc/nvidia-container-runtime/config.toml"
+HEALTHY = "docker inspect -f '{{.State.Health.Status}}' gpuready-dev | grep -qx healthy"
+OLD_TOOLKIT = " ".join(
+    f"{package}=1.19.1-1"
+    for package in (
+        "nvidia-container-toolkit",
+        "nvidia-container-toolkit-base",
+        "libnvidia-container-tools",
+        "libnvidia-container1",
+    )
+)
+WITHOUT_RUNTIMES = f"import json; p = '{DAEMON}'; d = json.load(open(p)); del d['runtimes']; json.dump(d, open(p, 'w'))"
 DRIFTS = [
-    Drift("toolkit package removed", "dpkg --remove --force-depends nvidia-container-toolkit", "dpkg -s nvidia-container-toolkit | grep -q '^Status: install ok installed'", {"nvidia_container_toolkit"}),
-    Drift("toolkit package of another version", "apt-get install -y -qq --allow-downgrades nvidia-container-toolkit=1.19.1-1 nvidia-container-toolkit-base=1.19.1-1 libnvidia-container-tools=1.19.1-1 libnvidia-container1=1.19.1-1", "nvidia-ctk --version | grep -q 1.20.0", {"nvidia_container_toolkit"}),
-    Drift("driver package removed", "dpkg --remove --force-depends nvidia-driver-cuda", "nvidia-smi -L | grep -q 4090", {"nvidia_driver"}),
-    Drift("persistence daemon stopped", "systemctl stop nvidia-persistenced", "systemctl is-active -q nvidia-persistenced", {"nvidia_driver"}),
-    Drift("Docker stopped", "systemctl stop docker.socket docker.service", "docker info >/dev/null", {"docker_engine", "dev_container"}),
-    Drift("Docker disabled", "systemctl disable -q docker.service", "systemctl is-enabled -q docker.service", {"docker_engine"}),
-    Drift("CDI refresh stopped", "systemctl stop nvidia-cdi-refresh.path", "systemctl is-active -q nvidia-cdi-refresh.path", {"nvidia_container_toolkit"}),
-    Drift("CDI specification deleted", "rm /var/run/cdi/nvidia.yaml", "test -s /var/run/cdi/nvidia.yaml", {"nvidia_container_toolkit"}),
+    Drift(
+        "toolkit package removed",
+        "dpkg --remove --force-depends nvidia-container-toolkit",
+        "dpkg -s nvidia-container-toolkit | grep -q '^Status: install ok installed'",
+        {"nvidia_container_toolkit"},
+    ),
+    Drift(
+        "toolkit package of another version",
+        f"apt-get install -y -qq --allow-downgrades {OLD_TOOLKIT}",
+        "nvidia-ctk --version | grep -q 1.20.0",
+        {"nvidia_container_toolkit"},
+    ),
+    Drift(
+        "driver package removed",
+        "dpkg --remove --force-depends nvidia-driver-cuda",
+        "nvidia-smi -L | grep -q 4090",
+        {"nvidia_driver"},
+    ),
+    Drift(
+        "persistence daemon stopped",
+        "systemctl stop nvidia-persistenced",
+        "systemctl is-active -q nvidia-persistenced",
+        {"nvidia_driver"},
+    ),
+    Drift(
+        "Docker stopped",
+        "systemctl stop docker.socket docker.service",
+        "docker info >/dev/null",
+        {"docker_engine", "dev_container"},
+    ),
+    Drift(
+        "Docker disabled",
+        "systemctl disable -q docker.service",
+        "systemctl is-enabled -q docker.service",
+        {"docker_engine"},
+    ),
+    Drift(
+        "CDI refresh stopped",
+        "systemctl stop nvidia-cdi-refresh.path",
+        "systemctl is-active -q nvidia-cdi-refresh.path",
+        {"nvidia_container_toolkit"},
+    ),
+    Drift(
+        "CDI specification deleted",
+        "rm /var/run/cdi/nvidia.yaml",
+        "test -s /var/run/cdi/nvidia.yaml",
+        {"nvidia_container_toolkit"},
+    ),
     edited("/etc/apt/sources.list.d/gpuready-nvidia-driver.sources", {"nvidia_driver"}),
     edited("/etc/apt/preferences.d/gpuready-nvidia-driver", {"nvidia_driver"}),
     edited("/etc/apt/keyrings/gpuready-nvidia-container-toolkit.asc", {"nvidia_container_toolkit"}),
     edited("/etc/apt/sources.list.d/gpuready-nvidia-container-toolkit.sources", {"nvidia_container_toolkit"}),
     edited("/etc/apt/preferences.d/gpuready-nvidia-container-toolkit", {"nvidia_container_toolkit"}),
     edited("/etc/systemd/system/docker.service.d/10-gpuready-cdi.conf", {"nvidia_container_toolkit"}),
-    Drift("our key of daemon.json changed", "sed -i 's/\"live-restore\": true/\"live-restore\": false/' /etc/docker/daemon.json", "grep -q '\"live-restore\": true' /etc/docker/daemon.json", {"docker_engine"}),
-    Drift("the runtime taken out of daemon.json", "python3 -c \"import json; p='/etc/docker/daemon.json'; d=json.load(open(p)); del d['runtimes']; json.dump(d, open(p, 'w'))\"", "grep -q nvidia-container-runtime /etc/docker/daemon.json", {"nvidia_container_toolkit"}),
-    Drift("CDI switched off", "sed -i 's/\"cdi\": true/\"cdi\": false/' /etc/docker/daemon.json", "grep -q '\"cdi\": true' /etc/docker/daemon.json", {"nvml_stability"}),
-    Drift("no-cgroups switched on", "sed -i 's/^#\\?no-cgroups = .*/no-cgroups = true/' /etc/nvidia-container-runtime/config.toml", "grep -q '^no-cgroups = false' /etc/nvidia-container-runtime/config.toml", {"nvml_stability"}),
-    Drift("apt mirror taken out", "sed -i 's#http://127.0.0.1:8098/debian#'$(cat /etc/gpuready/sandbox-archive)'#' /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources 2>/dev/null || true", "grep -rqs 127.0.0.1:8098 /etc/apt/sources.list /etc/apt/sources.list.d", {"mirrors"}),
+    Drift(
+        "our key of daemon.json changed",
+        f'sed -i \'s/"live-restore": true/"live-restore": false/\' {DAEMON}',
+        f"grep -q '\"live-restore\": true' {DAEMON}",
+        {"docker_engine"},
+    ),
+    Drift(
+        "the runtime taken out of daemon.json",
+        f'python3 -c "{WITHOUT_RUNTIMES}"',
+        f"grep -q nvidia-container-runtime {DAEMON}",
+        {"nvidia_container_toolkit"},
+    ),
+    Drift(
+        "CDI switched off",
+        f'sed -i \'s/"cdi": true/"cdi": false/\' {DAEMON}',
+        f"grep -q '\"cdi\": true' {DAEMON}",
+        {"nvml_stability"},
+    ),
+    Drift(
+        "no-cgroups switched on",
+        rf"sed -i 's/^#\?no-cgroups = .*/no-cgroups = true/' {TOOLKIT_CONFIG}",
+        f"grep -q '^no-cgroups = false' {TOOLKIT_CONFIG}",
+        {"nvml_stability"},
+    ),
+    Drift(
+        "apt mirror taken out",
+        f"grep -rls 127.0.0.1:8098 {SOURCES}"
+        " | xargs sed -i 's#http://127.0.0.1:8098/debian#'$(cat /etc/gpuready/sandbox-archive)'#'",
+        f"grep -rqs 127.0.0.1:8098 {SOURCES}",
+        {"mirrors"},
+    ),
     edited("/opt/gpuready/dev/compose.yaml", {"dev_container"}),
     edited("/opt/gpuready/dev/secrets/authorized_keys", {"dev_container"}),
-    Drift("token readable by all", "chmod 0644 /opt/gpuready/dev/secrets/jupyter_token", "test $(stat -c %a /opt/gpuready/dev/secrets/jupyter_token) = 400", {"dev_container"}),
-    Drift("container stopped", "docker stop -t 5 gpuready-dev", "docker inspect -f '{{.State.Health.Status}}' gpuready-dev | grep -qx healthy", {"dev_container"}, False),
-    Drift("container removed", "docker rm -f gpuready-dev", "docker inspect -f '{{.State.Health.Status}}' gpuready-dev | grep -qx healthy", {"dev_container"}, False),
+    Drift(
+        "token readable by all",
+        f"chmod 0644 {TOKEN}",
+        f"test $(stat -c %a {TOKEN}) = 400",
+        {"dev_container"},
+    ),
+    Drift("container stopped", "docker stop -t 5 gpuready-dev", HEALTHY, {"dev_container"}, False),
+    Drift("container removed", "docker rm -f gpuready-dev", HEALTHY, {"dev_container"}, False),
 ]
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 import json
 import re
 
-from conftest import make_site
-from lab import PROJECT, Host
+from lab import PROJECT, Host, make_site
 
 STARTED = (
     "docker inspect --format '{{.Id}} {{.State.StartedAt}}' gpuready-dev;"

@@ -108,7 +108,8 @@ def test_the_token_stands_in_one_file_only(host: Host) -> None:
     assert host.file(TOKEN).mode == 0o400
     image = inspect(host)["Image"]
     shown = host.check_output(
-        f"docker inspect gpuready-dev {image}; docker history --no-trunc {image}; ps axww; cat /opt/gpuready/dev/compose.yaml"
+        f"docker inspect gpuready-dev {image}; docker history --no-trunc {image}; ps axww;"
+        " cat /opt/gpuready/dev/compose.yaml"
     )
     assert token not in shown
 

@@ -36,7 +36,8 @@ def test_apt_asks_the_mirror_and_gets_an_answer(host: Host) -> None:
 
 
 def test_the_signature_is_still_checked(host: Host) -> None:
-    sources = host.check_output("cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null || cat /etc/apt/sources.list")
+    sources = host.check_output("find /etc/apt/sources.list* -type f -exec cat {} +")
+    assert MIRROR in sources
     assert "trusted" not in sources.lower()
 
 
@@ -50,10 +51,9 @@ def test_absent_gives_every_byte_back(host: Host) -> None:
     image = subprocess.run(
         ["docker", "inspect", "-f", "{{.Config.Image}}", name], capture_output=True, text=True, check=True
     ).stdout.strip()
-    command = "cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null; ls /etc/pip.conf 2>/dev/null; echo"
-    fresh = subprocess.run(
-        ["docker", "run", "--rm", "--entrypoint", "sh", image, "-c", command], capture_output=True, text=True, check=True
-    ).stdout
+    command = "cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null; ls /etc/pip.conf 2>/dev/null; :"
+    argv = ["docker", "run", "--rm", "--entrypoint", "sh", image, "-c", command]
+    fresh = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     mirrors(host)
     mirrors(host, "-e", "mirrors_state=absent")
     assert host.check_output(command) == fresh.strip()
@@ -64,7 +64,8 @@ def test_absent_gives_every_byte_back(host: Host) -> None:
 def test_a_third_party_source_and_a_key_of_the_user_survive(host: Host) -> None:
     third = "deb [arch=amd64] http://third.example.invalid/debian stable main\n"
     host.check_output(f"printf '%s' '{third}' > /etc/apt/sources.list.d/third.list")
-    host.check_output("sed -i 's/^index-url.*/index-url = http:\\/\\/other.example.invalid\\/simple/; $a timeout = 99' /etc/pip.conf")
+    edits = "s#^index-url.*#index-url = http://other.example.invalid/simple#; $a timeout = 99"
+    host.check_output(f"sed -i '{edits}' /etc/pip.conf")
     try:
         assert "changed=1" in mirrors(host).stdout
         assert host.check_output("cat /etc/apt/sources.list.d/third.list") == third.strip()

@@ -9,7 +9,13 @@ import json
 import pytest
 from testinfra.host import Host
 
-PACKAGES = ["nvidia-container-toolkit", "nvidia-container-toolkit-base", "libnvidia-container-tools", "libnvidia-container1"]
+PACKAGES = [
+    "nvidia-container-toolkit",
+    "nvidia-container-toolkit-base",
+    "libnvidia-container-tools",
+    "libnvidia-container1",
+]
+IMAGE = "gpuready-sandbox/base:trixie"
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -42,5 +48,5 @@ def test_docker_waits_for_the_specification_at_boot(host: Host) -> None:
 
 def test_the_runtime_gives_the_gpu(host: Host) -> None:
     host.check_output("docker load --quiet --input /srv/images/base-trixie.tar")
-    command = "docker run --rm --runtime nvidia -e NVIDIA_VISIBLE_DEVICES=all gpuready-sandbox/base:trixie nvidia-smi -L"
-    assert "RTX 4090" in host.check_output(command)
+    options = "--rm --runtime nvidia -e NVIDIA_VISIBLE_DEVICES=all"
+    assert "RTX 4090" in host.check_output(f"docker run {options} {IMAGE} nvidia-smi -L")

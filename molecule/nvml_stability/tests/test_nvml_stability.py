@@ -39,7 +39,7 @@ def test_the_oci_specification_holds_them_too(host: Host, container: str) -> Non
 
 def test_the_gpu_stays_after_reloads(host: Host, container: str) -> None:
     assert "No such device" in host.run(f"docker exec {container} {PROBE}").stdout
-    for _ in range(5):
+    for _turn in range(5):
         host.check_output("systemctl daemon-reload && systemd-run --quiet --wait true")
         assert "No such device" in host.run(f"docker exec {container} {PROBE}").stdout
     assert "RTX 4090" in host.check_output(f"docker exec {container} nvidia-smi -L")

@@ -23,7 +23,7 @@ def preflight(host: Host, *extra: str) -> subprocess.CompletedProcess[str]:
 
 def footprint(host: Host) -> str:
     """What a machine is made of: its files in /etc and its packages."""
-    return host.check_output("find /etc -type f -exec sha256sum {} + | sort; dpkg-query -W")
+    return str(host.check_output("find /etc -type f -exec sha256sum {} + | sort; dpkg-query -W"))
 
 
 def test_no_engine_no_driver_no_mark(host: Host) -> None:
@@ -33,7 +33,8 @@ def test_no_engine_no_driver_no_mark(host: Host) -> None:
 
 
 def test_unknown_system_is_refused_and_nothing_changes(host: Host) -> None:
-    host.check_output("cp /etc/os-release /root/os-release && sed -i 's/^VERSION_ID=.*/VERSION_ID=\"9\"/' /etc/os-release")
+    host.check_output("cp /etc/os-release /root/os-release")
+    host.check_output("sed -i 's/^VERSION_ID=.*/VERSION_ID=9/' /etc/os-release")
     try:
         before = footprint(host)
         done = preflight(host)
@@ -72,9 +73,11 @@ def test_a_good_machine_passes(host: Host) -> None:
 
 @pytest.mark.parametrize("package", ["gpuready-half"])
 def test_an_interrupted_installation_is_finished(host: Host, package: str) -> None:
+    fields = (f"Package: {package}", "Version: 1", "Architecture: all", "Maintainer: t <t@example.invalid>")
+    control = " ".join(f"'{field}'" for field in (*fields, "Description: t"))
     host.check_output(
         "set -e; d=$(mktemp -d); mkdir -p $d/DEBIAN; chmod 755 $d;"
-        f" printf 'Package: {package}\\nVersion: 1\\nArchitecture: all\\nMaintainer: t <t@example.invalid>\\nDescription: t\\n' > $d/DEBIAN/control;"
+        f" printf '%s\\n' {control} > $d/DEBIAN/control;"
         f" dpkg-deb -b $d /tmp/{package}.deb; dpkg --unpack /tmp/{package}.deb"
     )
     try:

@@ -77,7 +77,6 @@ class Collector:
         self.jobs.start("smi", partial(gpu.smi_section, host))
         self.jobs.start("services", partial(services.read, host))
         self.jobs.start("docker", partial(docker.collect, host))
-        self.jobs.start("compose", partial(docker.compose_version, host))
         self.jobs.start("virt", self._detect_virt)
         self.jobs.start("network", partial(network.section, host, self.repositories))
         self.jobs.start("dev", partial(dev.section, host, self.dev_containers, self._gpu_allowed))
@@ -152,7 +151,9 @@ class Collector:
         smi, gpus = self._wait("smi", (dict(_EMPTY["smi"]), []), "nvidia_smi")
         blocks = self._wait("services", {}, "services")
         engine = self._wait("docker", docker.empty(host), "docker")
-        engine["compose_version"] = self._wait("compose", None, "compose")
+        engine["compose_version"] = guard(
+            "compose", None, partial(docker.compose_version, host, found["packages"].get("installed") or {})
+        )
         daemon = blocks.get("docker.service", {})
         if systemctl.first(daemon, "ActiveState") == "active":
             engine["started_at"] = systemctl.timestamp(systemctl.first(daemon, "ActiveEnterTimestamp"))

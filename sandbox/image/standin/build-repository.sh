@@ -35,7 +35,9 @@ postinst() { printf '#!/bin/sh\nset -e\n%s\n' "$1" > "$stage/DEBIAN/postinst"; c
 prerm() { printf '#!/bin/sh\nset -e\n%s\n' "$1" > "$stage/DEBIAN/prerm"; chmod 755 "$stage/DEBIAN/prerm"; }
 
 # Effects of a package that ships units: reload systemd, enable and start, only where systemd runs
-start_units="if [ -d /run/systemd/system ]; then systemctl daemon-reload; systemctl enable --now --quiet %s; fi"
+start_units() { # UNITS
+  echo "if [ -d /run/systemd/system ]; then systemctl daemon-reload; systemctl enable --now --quiet $*; fi"
+}
 
 toolkit() { # VERSION
   v=$1-1 dir=$out/stable/deb/$arch
@@ -50,7 +52,7 @@ toolkit() { # VERSION
   put 644 units/nvidia-cdi-refresh.service lib/systemd/system/nvidia-cdi-refresh.service
   put 644 units/nvidia-cdi-refresh.path lib/systemd/system/nvidia-cdi-refresh.path
   postinst "nvidia-ctk --quiet config --config-file=/etc/nvidia-container-runtime/config.toml --in-place
-$(printf "$start_units" 'nvidia-cdi-refresh.path nvidia-cdi-refresh.service')"
+$(start_units nvidia-cdi-refresh.path nvidia-cdi-refresh.service)"
   prerm "[ ! -d /run/systemd/system ] || [ \"\$1\" != remove ] || systemctl disable --now --quiet nvidia-cdi-refresh.path nvidia-cdi-refresh.service"
   package "$dir" nvidia-container-toolkit-base "$v"
   new_stage; put 755 bin/simulated usr/bin/nvidia-container-runtime-hook
@@ -77,7 +79,7 @@ Replaces: nvidia-driver-pinning'
   new_stage
   put 755 bin/nvidia-persistenced usr/bin/nvidia-persistenced
   put 644 units/nvidia-persistenced.service lib/systemd/system/nvidia-persistenced.service
-  postinst "$(printf "$start_units" nvidia-persistenced.service)"
+  postinst "$(start_units nvidia-persistenced.service)"
   prerm "[ ! -d /run/systemd/system ] || [ \"\$1\" != remove ] || systemctl disable --now --quiet nvidia-persistenced.service"
   package "$dir" nvidia-persistenced "$v" "nvidia-modprobe (= $v), nvidia-kernel-open-dkms (= $v)"
   new_stage

@@ -24,6 +24,8 @@ _PLUGIN_DIRS = (
     "/usr/local/lib/docker/cli-plugins",
     "/usr/local/libexec/docker/cli-plugins",
 )
+# Docker's own, Ubuntu's, Debian's
+_COMPOSE_PACKAGES = ("docker-compose-plugin", "docker-compose-v2", "docker-compose")
 _BODY_CAP = 32 * 1024 * 1024
 _DAEMON_JSON = "/etc/docker/daemon.json"
 # Where the docker_daemon module remembers what it wrote (_files.STORE), and what each start of dockerd makes anew
@@ -160,18 +162,20 @@ def _inspect(api: DockerAPI, name: str) -> dict[str, Any] | None:
         return None
 
 
-def compose_version(host: Host) -> str | None:
-    """Return the version of the Compose plugin."""
+def compose_version(host: Host, installed: dict[str, str]) -> str | None:
+    """Return the version of the Compose plugin: its package's where there is one, because asking it costs 0.25 s."""
     source = "docker compose version --short"
     folders = [*_PLUGIN_DIRS, os.path.expanduser("~/.docker/cli-plugins")]
-    plugin = next((folder for folder in folders if host.exists(f"{folder}/docker-compose")), None)
-    if plugin is None or not host.live:
-        reason = (
-            "the plugin docker-compose is not installed"
-            if plugin is None
-            else f"no command is run for root {host.root}"
-        )
-        host.probes.record("compose", "missing", source, error=reason)
+    if not any(host.exists(f"{folder}/docker-compose") for folder in folders):
+        host.probes.record("compose", "missing", source, error="the plugin docker-compose is not installed")
+        return None
+    packaged = next((installed[name] for name in _COMPOSE_PACKAGES if name in installed), None)
+    if packaged is not None:
+        host.probes.record("compose", "ok", "package database")
+        # epoch and Debian revision are not the plugin's version
+        return packaged.split(":")[-1].split("-")[0]
+    if not host.live:
+        host.probes.record("compose", "missing", source, error=f"no command is run for root {host.root}")
         return None
     result = host.runner.run(["docker", "compose", "version", "--short"])
     host.probes.command("compose", source, result)

@@ -77,8 +77,8 @@ def test_what_blocks_and_could_not_be_measured_fails_too() -> None:
 
 
 def test_without_enforcement_the_message_is_the_same_and_nothing_fails() -> None:
-    strict, _ = run({}, gathered("bare_host"))
-    lenient, _ = run({"enforce": False}, gathered("bare_host"))
+    strict, _module = run({}, gathered("bare_host"))
+    lenient, _module = run({"enforce": False}, gathered("bare_host"))
     assert "failed" not in lenient
     assert (lenient["msg"], lenient["report"]) == (strict["msg"], strict["report"])
 
@@ -91,16 +91,16 @@ def test_a_saved_snapshot_is_judged_without_the_host() -> None:
 
 
 def test_dev_containers_are_those_that_were_asked_for() -> None:
-    none, _ = run({"facts": {"dev": []}, "enforce": False}, gathered("ready_host"))
+    none, _module = run({"facts": {"dev": []}, "enforce": False}, gathered("ready_host"))
     assert {r["status"] for r in none["report"]["results"] if r["stage"] == "dev"} == {"skip"}
-    other, _ = run({"facts": {"dev": [{"container": "lab"}]}, "enforce": False}, gathered("ready_host"))
+    other, _module = run({"facts": {"dev": [{"container": "lab"}]}, "enforce": False}, gathered("ready_host"))
     assert "lab does not exist" in other["msg"]
 
 
 def test_files_are_written_whole_and_for_all_to_read(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "reports"
     args = {"report_dir": str(folder), "enforce": False}
-    result, _ = run(args, gathered("bare_host"))
+    result, _module = run(args, gathered("bare_host"))
     assert sorted(os.listdir(folder)) == ["gpu01.report.json", "gpu01.snapshot.json"]
     assert json.loads((folder / "gpu01.report.json").read_text(encoding="utf-8")) == result["report"]
     assert json.loads((folder / "gpu01.snapshot.json").read_text(encoding="utf-8")) == load("bare_host")
@@ -111,13 +111,13 @@ def test_files_are_written_whole_and_for_all_to_read(tmp_path: Path) -> None:
 
 
 def test_a_failing_host_leaves_its_report_too(tmp_path: Path) -> None:
-    result, _ = run({"report_dir": str(tmp_path)}, gathered("bare_host"))
+    result, _module = run({"report_dir": str(tmp_path)}, gathered("bare_host"))
     assert result["failed"] is True
     assert (tmp_path / "gpu01.report.json").is_file()
 
 
 def test_check_mode_writes_nothing(tmp_path: Path) -> None:
-    result, _ = run({"report_dir": str(tmp_path / "reports")}, gathered("ready_host"), check_mode=True)
+    result, _module = run({"report_dir": str(tmp_path / "reports")}, gathered("ready_host"), check_mode=True)
     assert result["report"]["verdict"] == "ready"
     assert os.listdir(tmp_path) == []
 
@@ -149,7 +149,7 @@ def test_a_host_name_cannot_leave_the_folder(host: str, stem: str) -> None:
     "facts", [{"failed": True, "msg": "no python"}, {"unreachable": True, "msg": "no route"}, {"ansible_facts": {}}]
 )
 def test_a_host_that_cannot_be_read_fails(facts: dict[str, Any]) -> None:
-    result, _ = run({}, facts)
+    result, _module = run({}, facts)
     assert result["failed"] is True
     assert facts.get("msg", "it returned no snapshot") in result["msg"]
     assert "report" not in result
@@ -178,7 +178,7 @@ def test_the_documentation_and_the_argument_spec_agree() -> None:
 
 
 def test_the_documented_return_values_are_those_returned(tmp_path: Path) -> None:
-    result, _ = run({"report_dir": str(tmp_path)}, gathered("ready_host"))
+    result, _module = run({"report_dir": str(tmp_path)}, gathered("ready_host"))
     described = yaml.safe_load(documented.RETURN)
     assert set(described) == set(result) - {"changed", "msg"}
     assert set(described["report"]["contains"]) == set(result["report"])

@@ -6,7 +6,12 @@ from ansible_collections.gpuready.bootstrap.plugins.filter.needed_repositories i
 from hypothesis import given
 from hypothesis import strategies as st
 
-REPOSITORY = {"name": "Docker", "variable": "docker_engine_repo_url", "url": "http://x/$(ARCH)/InRelease", "packages": ["a", "b"]}
+REPOSITORY = {
+    "name": "Docker",
+    "variable": "docker_engine_repo_url",
+    "url": "http://x/$(ARCH)/InRelease",
+    "packages": ["a", "b"],
+}
 
 
 def test_a_missing_package_needs_its_repository() -> None:

@@ -155,9 +155,28 @@ def test_proxy_passwords_stay(host_of: MakeHost) -> None:
     assert found["data"]["live-restore"] is True
 
 
+@pytest.mark.parametrize(
+    ("package", "version"),
+    [
+        ("docker-compose-plugin", "5.5.0-1~debian.13~trixie"),
+        ("docker-compose-v2", "2.24.6+ds1-0ubuntu1~22.04.1"),
+        ("docker-compose", "1:2.26.1-4"),
+    ],
+)
+def test_compose_is_not_asked_where_its_package_tells(host_of: MakeHost, package: str, version: str) -> None:
+    host = host_of({"/usr/libexec/docker/cli-plugins/docker-compose": ""})
+    found = docker.compose_version(host, {package: version})
+    assert found is not None and version.split(":")[-1].startswith(f"{found}-")
+    assert host.probes.status("compose") == "ok"
+
+
+def test_a_package_without_its_plugin_counts_for_nothing(host_of: MakeHost) -> None:
+    assert docker.compose_version(host_of({"/x": ""}), {"docker-compose": "2.26.1-4"}) is None
+
+
 def test_compose_is_asked_only_where_the_plugin_is(host_of: MakeHost, runner: Runner) -> None:
     host = host_of({"/usr/libexec/docker/cli-plugins/docker-compose": ""})
-    assert docker.compose_version(host) is None
+    assert docker.compose_version(host, {}) is None
     probe = host.probes.as_dict()["compose"]
     assert (probe["status"], "no command is run" in probe["error"]) == ("missing", True)
 

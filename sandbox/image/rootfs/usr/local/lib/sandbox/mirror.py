@@ -21,7 +21,8 @@ class Redirect(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
 
 http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Redirect).serve_forever()
