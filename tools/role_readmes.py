@@ -21,7 +21,7 @@ MARKER = "<!-- below: made by tools/role_readmes.py from meta/argument_specs.yml
 def plain(text: str | list[str]) -> str:
     """Ansible's semantic markup as plain Markdown."""
     joined = " ".join(text) if isinstance(text, list) else text
-    return re.sub(r"[A-Z]\(([^()]*(?:\\\)[^()]*)*)\)", r"`\1`", joined).replace("\\)", ")").replace("|", "\\|")
+    return re.sub(r"\b[A-Z]\(((?:\\.|[^\\)])*)\)", r"`\1`", joined).replace("\\)", ")").replace("|", "\\|")
 
 
 def default(value: Any) -> str:

@@ -34,8 +34,9 @@ lint-shell: dev-setup
 # Through the link, so that mypy sees plugins by the names they import each other with. ansible-core has no type
 # information: the classes that action and callback plugins must derive from are untyped.
 lint-types: dev-setup
-	mypy tools examples
+	mypy tools examples molecule tests/bench
 	MYPYPATH=tests/contract mypy tests/contract
+	MYPYPATH=tests/integration mypy tests/integration
 	mypy --allow-subclassing-any $(COLLECTION)/plugins
 
 lint-yaml: dev-setup
@@ -49,6 +50,14 @@ contract: dev-setup ## what holds across files: argument specs, walls, names, th
 
 sanity: dev-setup ## ansible-test sanity, for every target Python found here
 	@$(PY) -m tools.sanity
+
+# A phony target without a recipe would succeed: each slow step has one.
+molecule: dev-setup sandbox ## one scenario a role, and one for the whole road, on sandbox hosts
+	@sandbox/build.sh bookworm
+	@$(PY) tools/molecule.py
+
+site-test: dev-setup ## the road on the sandbox host: second run, drift, killed runs, bad inventories, access
+	$(PY) -m pytest tests/integration
 
 test-fast: ## all tests that need no container
 	@$(TIMED) dev-setup $(FAST_STEPS)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from helpers import ROOT
 
-from tools import bootstrap, sanity, timed
+from tools import bootstrap, role_readmes, sanity, timed
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
@@ -138,6 +138,25 @@ def test_a_failing_step_fails_the_run_but_not_the_steps_after_it(tmp_path: Path)
     assert "fine" in result.stdout
     rows = [line.split() for line in result.stdout.splitlines()[-4:]]
     assert [(row[0], row[-1]) for row in rows[:3]] == [("step", "result"), ("bad", "(2)"), ("good", "ok")]
+
+
+def test_the_tables_in_the_readmes_are_those_of_the_argument_specifications() -> None:
+    argv = [sys.executable, str(ROOT / "tools" / "role_readmes.py"), "--check"]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"{result.stdout}{result.stderr}run python3 tools/role_readmes.py"
+
+
+@pytest.mark.parametrize(
+    ("markup", "markdown"),
+    [
+        ("C(/dev/shm) and V(8gb\\))", "`/dev/shm` and `8gb)`"),
+        (r"V($(ARCH\)) stands for it (O(a) or V(b))", "`$(ARCH)` stands for it (`a` or `b`)"),
+        (["One.", "Two | three."], r"One. Two \| three."),
+        ("GPU(s) stay as they are", "GPU(s) stay as they are"),
+    ],
+)
+def test_semantic_markup_becomes_markdown(markup: str | list[str], markdown: str) -> None:
+    assert role_readmes.plain(markup) == markdown
 
 
 def test_the_table_has_a_total() -> None:
