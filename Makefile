@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 SANDBOX := $(filter inventories/sandbox inventories/sandbox/,$(INVENTORY))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev-setup sandbox site bench shell clean
+.PHONY: help setup dev-setup sandbox-image sandbox site bench shell clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
@@ -21,9 +21,11 @@ setup: ## virtual environment with the pinned requirements, and the collections
 dev-setup:
 	@$(PYTHON) tools/bootstrap.py --dev
 
-sandbox: setup ## build and start the sandbox host
+sandbox-image: setup
 	@sandbox/engine.sh
 	@sandbox/build.sh $(SUITE)
+
+sandbox: sandbox-image ## build and start the sandbox host
 	@ansible-playbook sandbox/up.yml -e sandbox_suite=$(SUITE)
 
 site: $(if $(SANDBOX),sandbox,setup) ## the main job: make the hosts of INVENTORY ready, and say so

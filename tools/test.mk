@@ -52,7 +52,7 @@ sanity: dev-setup ## ansible-test sanity, for every target Python found here
 	@$(PY) -m tools.sanity
 
 # A phony target without a recipe would succeed: each slow step has one.
-molecule: dev-setup sandbox ## one scenario a role, and one for the whole road, on sandbox hosts
+molecule: dev-setup sandbox-image ## one scenario a role, and one for the whole road, on sandbox hosts
 	@sandbox/build.sh bookworm
 	@$(PY) tools/molecule.py
 

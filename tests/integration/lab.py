@@ -93,7 +93,7 @@ class Host:
         return self.ssh(
             "find /etc /opt /var/lib/gpuready -type f -exec sha256sum {} + 2>/dev/null | sort; dpkg-query -W;"
             " systemctl list-units --plain --no-legend --type=service --state=running | awk '{print $1}';"
-            " docker ps -a --no-trunc --format '{{.ID}} {{.State}}' 2>/dev/null; docker images -q 2>/dev/null"
+            " docker ps -a --no-trunc --format '{{.ID}} {{.State}}' 2>/dev/null; docker images -q 2>/dev/null; :"
         )
 
 

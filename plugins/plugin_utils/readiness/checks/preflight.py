@@ -23,7 +23,8 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
 
 def supported_os(ctx: Context) -> list[Finding]:
     table = ctx.policy.os_supported
-    name, version = ctx.facts.text("os.id"), ctx.facts.text("os.version")
+    # a rolling release (Arch, Debian sid) has no VERSION_ID in os-release
+    name, version = ctx.facts.text("os.id"), ctx.facts.text_or_none("os.version") or "(rolling)"
     listed = "; ".join(f"{key} {', '.join(releases)}" for key, releases in table.items())
     if any(version == release or version.startswith(f"{release}.") for release in table.get(name, ())):
         return [ok(f"{name} {version} is supported", observed=f"{name} {version}")]

@@ -59,20 +59,20 @@ gpu01                      : ok=4    changed=2    unreachable=0    failed=0    s
 gpu02                      : ok=4    changed=1    unreachable=0    failed=0    skipped=1    rescued=0    ignored=0
 """
 PLAYBOOK = """\
-- name: Two modules outside of roles, one in a role
+- name: One module outside of roles, two in a role at the end
   hosts: localhost
   gather_facts: false
   vars:
     ansible_python_interpreter: "{{ ansible_playbook_python }}"
-  roles:
-    - sample
-  tasks:
+  pre_tasks:
+    - name: Ping
+      ansible.builtin.ping:
+
     - name: Skip
       ansible.builtin.ping:
       when: false
-
-    - name: Ping
-      ansible.builtin.ping:
+  roles:
+    - sample
 """
 
 
@@ -99,12 +99,12 @@ def test_the_recorded_form_is_still_what_ansible_prints(
 ) -> None:
     role = tmp_path / "roles" / "sample" / "tasks"
     role.mkdir(parents=True)
-    (role / "main.yml").write_text("- name: Ping\n  ansible.builtin.ping:\n", encoding="utf-8")
+    (role / "main.yml").write_text("- name: Ping\n  ansible.builtin.ping:\n" * 2, encoding="utf-8")
     (tmp_path / "play.yml").write_text(PLAYBOOK, encoding="utf-8")
     monkeypatch.setenv("ANSIBLE_DISPLAY_SKIPPED_HOSTS", "0")  # as in ansible.cfg
     program = str(Path(sys.executable).parent / "ansible-playbook")
     output = bench.count([program, "-i", "localhost,", "-c", "local", str(tmp_path / "play.yml")])
-    assert bench.executions(output) == {"play": 1, "sample": 1}
+    assert bench.executions(output) == {"play": 1, "sample": 2}
 
 
 def test_a_failing_command_is_named_with_what_it_printed(bench: ModuleType) -> None:

@@ -87,7 +87,7 @@ def test_holes_never_raise_and_never_turn_a_failure_into_a_pass(
 
 # What a check needs and cannot judge without. Any pass without it would be a guess.
 NEEDS = {
-    "PRE-OS": "os.version", "PRE-ARCH": "os.machine", "PRE-PRIVILEGE": "collector.euid", "PRE-SCOPE": "scope",
+    "PRE-OS": "os.id", "PRE-ARCH": "os.machine", "PRE-PRIVILEGE": "collector.euid", "PRE-SCOPE": "scope",
     "PRE-SYSTEMD": "os.systemd", "PRE-CGROUP": "os.cgroup", "PRE-GPU-PCI": "pci", "PRE-GPU-ALIVE": "pci.gpus",
     "PRE-BOUND-DRIVER": "pci.gpus", "PRE-NOUVEAU": "driver.nouveau", "PRE-SECURE-BOOT": "firmware",
     "PRE-RUNFILE": "driver.runfile", "PRE-HEADERS": "kernel.headers", "PRE-REBOOT": "kernel.reboot_required",
