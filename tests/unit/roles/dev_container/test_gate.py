@@ -23,26 +23,26 @@ from typing import Any
 import pytest
 
 ROLE = Path(__file__).parents[4] / "roles" / "dev_container"
-PRINTED = [
-    "__dev_container_files",
-    "__dev_container_files_wrong",
-    "__dev_container_index_path",
-    "__dev_container_token_path",
-    "__dev_container_image",
-    "__dev_container_spec",
-    "__dev_container_right",
-    "__dev_container_stuck",
-    "__dev_container_gpu",
-    "__dev_container_input_error",
-    "__dev_container_host_error",
-    "__dev_container_compose",
-]
+VERDICT = ["__dev_container_right", "__dev_container_stuck", "__dev_container_files_wrong"]
+WANTED = ["__dev_container_wanted", "__dev_container_compose"]
+ERRORS = ["__dev_container_input_error", "__dev_container_host_error"]
+PATHS = ["__dev_container_files", "__dev_container_index_path", "__dev_container_token_path"]
 PLAY = """
 - hosts: all
   gather_facts: false
   tasks:
     - ansible.builtin.set_fact: {gpu_host: "{{ snapshot }}", cacheable: true}
     - ansible.builtin.include_role: {name: dev_container, tasks_from: probe}
+    - ansible.builtin.copy:
+        content: "{{ dict(all | zip(all | map('extract', hostvars, 'printed'))) | to_json }}"
+        dest: "{{ playbook_dir }}/printed.json"
+        mode: "0600"
+      vars: {all: "{{ ansible_play_hosts }}"}
+      run_once: true
+"""
+PROBE = """
+- ansible.builtin.set_fact:
+    printed: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) }}"
 """
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIo2kQx8Nc32i4+8fwEH10eVhtW3nnBl2pTS3DHRKV2E me@laptop"
 OTHER_KEY = KEY.replace("laptop", "desk")
@@ -70,31 +70,30 @@ ENGINE: dict[str, Any] = {
     },
     "cdi": {"specs": [{"kind": "nvidia.com/gpu", "devices": ["all", "0", "1"]}]},
 }
-Case = tuple[dict[str, Any], dict[str, Any]]
+# snapshot, inputs, names of the variables to look at
+Case = tuple[dict[str, Any], dict[str, Any], list[str]]
 
 
 def evaluate(base: Path, cases: dict[str, Case]) -> dict[str, dict[str, Any]]:
-    """Return the printed variables for each case (snapshot, inputs)."""
+    """Return the variables asked for, by case."""
     role = base / "roles" / "dev_container"
     if not role.exists():
         shutil.copytree(ROLE, role)
-        printed = "{{ " + "{" + ", ".join(f"'{name}': {name}" for name in PRINTED) + "}" + " }}"
-        task = {
-            "name": "Print",
-            "delegate_to": "localhost",
-            "ansible.builtin.copy": {"dest": str(base / "{{ inventory_hostname }}.json"), "content": printed},
-        }
-        (role / "tasks" / "probe.yml").write_text(json.dumps([task]))
+        (role / "tasks" / "probe.yml").write_text(PROBE)
         (base / "play.yml").write_text(PLAY)
-    hosts = {name: {"snapshot": snapshot, **INPUTS, **inputs} for name, (snapshot, inputs) in cases.items()}
+    hosts = {
+        name: {**INPUTS, **inputs, "snapshot": snapshot, "names": names}
+        for name, (snapshot, inputs, names) in cases.items()
+    }
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     (base / "hosts.json").write_text(json.dumps({"all": {"vars": local, "hosts": hosts}}))
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    env |= {"ANSIBLE_HOME": str(base / "home"), "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_FORKS": "4"}
+    env |= {"ANSIBLE_HOME": str(base / "home"), "ANSIBLE_LOCALHOST_WARNING": "false"}
     command = [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.json", "play.yml"]
     result = subprocess.run(command, cwd=base, env=env, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
-    return {name: json.loads((base / f"{name}.json").read_text()) for name in cases}
+    printed: dict[str, dict[str, Any]] = json.loads((base / "printed.json").read_text())
+    return printed
 
 
 def entry(content: str, mode: str, uid: int) -> dict[str, Any]:
@@ -108,16 +107,17 @@ def converged(wanted: dict[str, Any], token: str = "t" * 48) -> dict[str, Any]:
     snapshot["files"] = {path: entry(text, "0644", 0) for path, text in wanted["__dev_container_files"].items()}
     snapshot["files"][wanted["__dev_container_index_path"]] = entry("", "0600", 0)
     snapshot["files"][wanted["__dev_container_token_path"]] = entry(token, "0400", 1000)
-    snapshot["docker"]["images"] = [{"id": "sha256:1", "tags": [wanted["__dev_container_image"]]}, {"id": "2", "tags": []}]
+    image, spec = wanted["__dev_container_wanted"]["image"], wanted["__dev_container_wanted"]["spec"]
+    snapshot["docker"]["images"] = [{"id": "1", "tags": [image]}, {"id": "2", "tags": []}]
     snapshot["docker"]["containers"] = [
         {"id": "0", "name": "other", "image": "x", "state": "exited", "health": None, "labels": {}},
         {
             "id": "1",
             "name": "gpuready-dev",
-            "image": wanted["__dev_container_image"],
+            "image": image,
             "state": "running",
             "health": "healthy",
-            "labels": {"io.gpuready.spec-sha256": wanted["__dev_container_spec"]},
+            "labels": {"io.gpuready.spec-sha256": spec},
         },
     ]
     return snapshot
@@ -204,21 +204,25 @@ REFUSED_INPUTS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     base = tmp_path_factory.mktemp("gate")
-    wanted = evaluate(base, {"wanted": (ENGINE, {})})["wanted"]
+    wanted = evaluate(base, {"wanted": (ENGINE, {}, WANTED + PATHS)})["wanted"]
     right = converged(wanted)
-    cases: dict[str, Case] = {"bare": (BARE, {}), "engine": (ENGINE, {}), "right": (right, {})}
-    cases["right_token"] = (converged(wanted, "u" * 32), {"dev_container_jupyter_token": "u" * 32})
+    cases: dict[str, Case] = {
+        "bare": (BARE, {}, VERDICT),
+        "engine": (ENGINE, {}, VERDICT + WANTED),
+        "right": (right, {}, VERDICT + WANTED + ERRORS),
+        "right_token": (converged(wanted, "u" * 32), {"dev_container_jupyter_token": "u" * 32}, VERDICT + ERRORS),
+        "missing_device": (ENGINE, {"dev_container_gpu_devices": ["7"]}, ERRORS),
+    }
     for name, edit in DRIFT.items():
-        cases[name] = (copy.deepcopy(right), {})
+        cases[name] = (copy.deepcopy(right), {}, VERDICT)
         edit(cases[name][0])
-    cases |= {name: (right, inputs) for name, inputs in CHANGES.items()}
+    cases |= {name: (right, inputs, VERDICT + WANTED) for name, inputs in CHANGES.items()}
     for name, (edit, _) in REFUSED_HOSTS.items():
-        cases[name] = (copy.deepcopy(ENGINE), {})
+        cases[name] = (copy.deepcopy(ENGINE), {}, ERRORS)
         edit(cases[name][0])
-    cases["runtime"] = (copy.deepcopy(cases["cdi_off"][0]), {})
+    cases["runtime"] = (copy.deepcopy(cases["cdi_off"][0]), {}, WANTED)
     cases["runtime"][0]["docker"]["runtimes"]["nvidia"] = "nvidia-container-runtime"
-    cases["missing_device"] = (ENGINE, {"dev_container_gpu_devices": ["7"]})
-    cases |= {name: (ENGINE, inputs) for name, (inputs, _) in REFUSED_INPUTS.items()}
+    cases |= {name: (ENGINE, inputs, ERRORS) for name, (inputs, _) in REFUSED_INPUTS.items()}
     return evaluate(base, cases)
 
 
@@ -245,14 +249,14 @@ def test_only_the_edited_file_is_written_again(results: dict[str, dict[str, Any]
 
 
 def test_keys_and_token_do_not_replace_the_container_and_content_does(results: dict[str, dict[str, Any]]) -> None:
-    spec, image = results["right"]["__dev_container_spec"], results["right"]["__dev_container_image"]
+    right = results["right"]["__dev_container_wanted"]
     for name in ("second_key", "token_set", "index_set"):
-        assert (results[name]["__dev_container_spec"], results[name]["__dev_container_image"]) == (spec, image)
+        assert results[name]["__dev_container_wanted"] == right
     for name in ("shm", "env", "port", "bind", "gpu_none", "gpu_devices"):
-        assert results[name]["__dev_container_spec"] != spec
-        assert results[name]["__dev_container_image"] == image
+        assert results[name]["__dev_container_wanted"]["spec"] != right["spec"]
+        assert results[name]["__dev_container_wanted"]["image"] == right["image"]
     for name in ("apt", "base", "uid"):
-        assert results[name]["__dev_container_image"] != image
+        assert results[name]["__dev_container_wanted"]["image"] != right["image"]
 
 
 @pytest.mark.parametrize("name", REFUSED_HOSTS)
