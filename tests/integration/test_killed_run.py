@@ -19,8 +19,10 @@ import pytest
 def run_and_kill(host: lab.Host, task: str, command: str, seconds: float) -> None:
     """Start the road, wait until `task` has started `command` on the host, wait `seconds`, kill everything."""
     argv = ["ansible-playbook", "site.yml", "-i", host.inventory, "-l", host.name]
+    # else a task's name is printed only when it has ended
+    environment = {**lab.environment(), "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "1"}
     with subprocess.Popen(
-        argv, cwd=lab.PROJECT, env=lab.environment(), stdout=subprocess.PIPE, text=True, start_new_session=True
+        argv, cwd=lab.PROJECT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         assert process.stdout
         for line in process.stdout:
