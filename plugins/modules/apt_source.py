@@ -160,7 +160,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_bytes
-from ansible.module_utils.urls import open_url
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _deb822 as deb822
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _openpgp as openpgp
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._apt_conflicts import other_keyrings
@@ -302,6 +301,9 @@ class AptSource:
             return _read(re.sub(r"^file:(//)?", "", url))
         if not re.match(r"https?://", url):
             raise SourceError(f"key_url {redact_url(url)!r} is neither http, https nor file")
+        # Here and not above: a second run downloads nothing, and this import takes a quarter of its time on the host
+        from ansible.module_utils.urls import open_url
+
         reason = ""
         try:
             with open_url(url, timeout=self.params["timeout"], http_agent="gpuready") as response:

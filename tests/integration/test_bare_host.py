@@ -72,3 +72,10 @@ def test_a_host_without_gpu_is_refused(bare: Host) -> None:
     finally:
         bare.ssh("mv /run/gone/* /sys/bus/pci/devices/")
     assert run.rc != 0 and "PRE-GPU-PCI" in run.errors
+
+
+def test_a_dev_container_without_keys_is_refused_before_anything_is_changed(bare: Host) -> None:
+    before = bare.footprint()
+    run = bare.site("-e", '{"dev_container_authorized_keys": []}')
+    assert bare.footprint() == before
+    assert run.rc != 0 and "dev_container_authorized_keys is empty" in run.errors

@@ -162,3 +162,20 @@ def test_the_next_run_mends_it_and_reports_just_that(host: Host, drift: Drift) -
 def test_after_the_tour_a_run_changes_nothing(host: Host) -> None:
     run = host.site()
     assert (run.rc, run.changed) == (0, ())
+
+
+def test_an_unhealthy_container_is_left_alone_because_jobs_may_live_in_it(host: Host) -> None:
+    host.ssh("docker exec -d gpuready-dev sh -c 'exec -a a-running-job sleep 3600'")
+    # a server that hangs: alive, but without an answer
+    host.ssh("docker exec gpuready-dev pkill -STOP -x sshd")
+    before = host.ssh(LIVE)
+    try:
+        wait = "for i in $(seq 200); do docker inspect -f '{{.State.Health.Status}}' gpuready-dev | grep -qx unhealthy && exit 0; sleep 1; done; exit 1"
+        host.ssh(wait)
+        run = host.site()
+        assert run.rc != 0 and "dev_container_replace_unhealthy" in run.errors, run.output[-3000:]
+        assert host.ssh(LIVE) == before
+        assert host.ssh("docker exec gpuready-dev pgrep -f a-running-job")
+    finally:
+        assert host.site("-e", "dev_container_replace_unhealthy=true").rc == 0
+    assert host.ssh("docker inspect -f '{{.State.Health.Status}}' gpuready-dev") == "healthy"

@@ -23,9 +23,9 @@ from typing import Any
 import pytest
 
 ROLE = Path(__file__).parents[4] / "roles" / "dev_container"
-VERDICT = ["__dev_container_right", "__dev_container_stuck", "__dev_container_files_wrong"]
+VERDICT = ["__dev_container_right", "__dev_container_stuck", "__dev_container_held", "__dev_container_files_wrong"]
 WANTED = ["__dev_container_wanted", "__dev_container_compose"]
-ERRORS = ["__dev_container_input_error", "__dev_container_host_error"]
+ERRORS = ["dev_container_input_error", "__dev_container_host_error"]
 PATHS = ["__dev_container_files", "__dev_container_index_path", "__dev_container_token_path"]
 PLAY = """
 - hosts: all
@@ -217,12 +217,12 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
         cases[name] = (copy.deepcopy(right), {}, VERDICT)
         edit(cases[name][0])
     cases |= {name: (right, inputs, VERDICT + WANTED) for name, inputs in CHANGES.items()}
-    for name, (edit, _) in REFUSED_HOSTS.items():
+    for name, (edit, _message) in REFUSED_HOSTS.items():
         cases[name] = (copy.deepcopy(ENGINE), {}, ERRORS)
         edit(cases[name][0])
     cases["runtime"] = (copy.deepcopy(cases["cdi_off"][0]), {}, WANTED)
     cases["runtime"][0]["docker"]["runtimes"]["nvidia"] = "nvidia-container-runtime"
-    cases |= {name: (ENGINE, inputs, ERRORS) for name, (inputs, _) in REFUSED_INPUTS.items()}
+    cases |= {name: (ENGINE, inputs, ERRORS) for name, (inputs, _message) in REFUSED_INPUTS.items()}
     return evaluate(base, cases)
 
 
@@ -230,7 +230,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
 def test_nothing_is_done_when_facts_show_all_right(results: dict[str, dict[str, Any]], name: str) -> None:
     assert results[name]["__dev_container_right"] is True
     assert results[name]["__dev_container_files_wrong"] == []
-    assert results[name]["__dev_container_input_error"] == results[name]["__dev_container_host_error"] == ""
+    assert results[name]["dev_container_input_error"] == results[name]["__dev_container_host_error"] == ""
 
 
 @pytest.mark.parametrize("name", [*DRIFT, *CHANGES, "bare", "engine"])
@@ -241,6 +241,11 @@ def test_any_difference_is_noticed(results: dict[str, dict[str, Any]], name: str
 @pytest.mark.parametrize("name", DRIFT)
 def test_only_what_compose_leaves_alone_is_recreated(results: dict[str, dict[str, Any]], name: str) -> None:
     assert results[name]["__dev_container_stuck"] is (name in ("paused", "restarting", "unhealthy"))
+
+
+@pytest.mark.parametrize("name", DRIFT)
+def test_a_container_that_jobs_may_live_in_is_known(results: dict[str, dict[str, Any]], name: str) -> None:
+    assert results[name]["__dev_container_held"] is (name in ("paused", "unhealthy"))
 
 
 def test_only_the_edited_file_is_written_again(results: dict[str, dict[str, Any]]) -> None:
@@ -266,7 +271,7 @@ def test_unfit_hosts_are_refused_with_a_reason(results: dict[str, dict[str, Any]
 
 @pytest.mark.parametrize("name", REFUSED_INPUTS)
 def test_inputs_that_cannot_work_are_refused_with_a_reason(results: dict[str, dict[str, Any]], name: str) -> None:
-    assert REFUSED_INPUTS[name][1] in results[name]["__dev_container_input_error"]
+    assert REFUSED_INPUTS[name][1] in results[name]["dev_container_input_error"]
 
 
 def test_gpu_comes_through_cdi_or_runtime_and_never_through_the_hook(results: dict[str, dict[str, Any]]) -> None:
