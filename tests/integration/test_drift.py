@@ -170,8 +170,8 @@ def test_an_unhealthy_container_is_left_alone_because_jobs_may_live_in_it(host: 
     host.ssh("docker exec gpuready-dev pkill -STOP -x sshd")
     before = host.ssh(LIVE)
     try:
-        wait = "for i in $(seq 200); do docker inspect -f '{{.State.Health.Status}}' gpuready-dev | grep -qx unhealthy && exit 0; sleep 1; done; exit 1"
-        host.ssh(wait)
+        health = "docker inspect -f '{{.State.Health.Status}}' gpuready-dev"
+        host.ssh(f"for i in $(seq 200); do {health} | grep -qx unhealthy && exit 0; sleep 1; done; exit 1")
         run = host.site()
         assert run.rc != 0 and "dev_container_replace_unhealthy" in run.errors, run.output[-3000:]
         assert host.ssh(LIVE) == before
