@@ -125,7 +125,8 @@ def candidates(minor: str) -> Iterator[str]:
     pyenv += [folder.parent for folder in folders if folder.name == "shims"]
     seen: set[str] = set()
     found = [folder / f"python{minor}" for folder in folders if VENV not in folder.parents]
-    for home in pyenv:
+    # a PYENV_ROOT that came along with another user's environment may be out of reach
+    for home in (folder for folder in pyenv if os.access(folder, os.R_OK | os.X_OK)):
         found += sorted(home.glob(f"versions/{minor}.*/bin/python{minor}"), reverse=True)
     for path in found:
         if os.access(path, os.X_OK) and str(path) not in seen:
