@@ -94,8 +94,8 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("PRE-RUNFILE", "unknown", "runfile", {"driver.runfile": None}, {}),
     ("PRE-HEADERS", "pass", "6.8.0-87-generic", {}, {}),
     ("PRE-HEADERS", "warn", "next driver update", {"kernel.headers": False}, {}),
-    ("PRE-HEADERS", "fail", "cannot be built", {"kernel.headers": False}, WAY),
-    ("PRE-HEADERS", "warn", "built", {"kernel.headers": False}, {**WAY, "policy": {"headers_missing": "warn"}}),
+    ("PRE-HEADERS", "warn", "cannot be built", {"kernel.headers": False}, WAY),
+    ("PRE-HEADERS", "fail", "built", {"kernel.headers": False}, {**WAY, "policy": {"headers_missing": "fail"}}),
     ("PRE-HEADERS", "skip", "simulated", {}, {"base": "sandbox_ready"}),
     ("PRE-HEADERS", "unknown", "kernel.headers", {"kernel.headers": None}, {}),
     (
