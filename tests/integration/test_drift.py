@@ -97,6 +97,7 @@ DRIFTS = [
     ),
     edited("/etc/apt/sources.list.d/gpuready-nvidia-driver.sources", {"nvidia_driver"}),
     edited("/etc/apt/preferences.d/gpuready-nvidia-driver", {"nvidia_driver"}),
+    edited("/etc/apt/keyrings/gpuready-nvidia-driver.asc", {"nvidia_driver"}),
     edited("/etc/apt/keyrings/gpuready-nvidia-container-toolkit.asc", {"nvidia_container_toolkit"}),
     edited("/etc/apt/sources.list.d/gpuready-nvidia-container-toolkit.sources", {"nvidia_container_toolkit"}),
     edited("/etc/apt/preferences.d/gpuready-nvidia-container-toolkit", {"nvidia_container_toolkit"}),
@@ -132,6 +133,7 @@ DRIFTS = [
         f"grep -rqs 127.0.0.1:8098 {SOURCES}",
         {"mirrors"},
     ),
+    edited("/opt/gpuready/dev/build/Dockerfile", {"dev_container"}),
     edited("/opt/gpuready/dev/compose.yaml", {"dev_container"}),
     edited("/opt/gpuready/dev/secrets/authorized_keys", {"dev_container"}),
     Drift(
