@@ -90,6 +90,13 @@ options:
     description: Seconds that fetching the key may take.
     type: int
     default: 30
+  stamp:
+    description:
+      - Any text that stands for the inputs, such as their digest. It is remembered with the source file, and
+        M(gpuready.bootstrap.gpu_facts) shows it there, so that a role can see that nothing has changed since, and spare
+        the call.
+    type: str
+    default: ""
   hint:
     description: Name of the variable a user would change to use another key address; errors name it.
     type: str
@@ -213,7 +220,9 @@ class AptSource:
             self.gate.write(self.pin_file, pins, mode=0o644)
         else:
             self.gate.restore(self.pin_file, ours=True)
-        self.gate.write(self.source_file, sources, mode=0o644)
+        stamp = {"stamp": self.params["stamp"]}
+        self.gate.write(self.source_file, sources, mode=0o644, meta=stamp)
+        self.gate.remember_meta(self.source_file, stamp)
         if keyring:
             self.gate.restore(self.key_file, ours=True)
 
@@ -406,6 +415,7 @@ def main() -> None:
             "conflicts": {"type": "str", "choices": ["refuse", "ignore"], "default": "refuse"},
             "timeout": {"type": "int", "default": 30},
             "hint": {"type": "str", "default": "key_url"},
+            "stamp": {"type": "str", "default": ""},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "root": {"type": "path", "default": "/"},
         },

@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host, classify, parallel
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import docker_api
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers.text import json_object, mask
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import files
 
 SOCKET = "/run/docker.sock"
 _PLUGIN_DIRS = (
@@ -28,8 +29,7 @@ _PLUGIN_DIRS = (
 _COMPOSE_PACKAGES = ("docker-compose-plugin", "docker-compose-v2", "docker-compose")
 _BODY_CAP = 32 * 1024 * 1024
 _DAEMON_JSON = "/etc/docker/daemon.json"
-# Where the docker_daemon module remembers what it wrote (_files.STORE), and what each start of dockerd makes anew
-_RECORDS = "/var/lib/gpuready/originals/index.json"
+# Each start of dockerd makes this file anew
 _PID_FILE = "/run/docker.pid"
 
 
@@ -188,7 +188,7 @@ def restart_pending(host: Host) -> bool:
     True also after a run that was killed between the change and the restart.
     """
     try:
-        due = json_object(host.read(_RECORDS))["files"][_DAEMON_JSON]["meta"]["restart_due"]
+        due = files.records(host)[_DAEMON_JSON]["meta"]["restart_due"]
         return bool(host.stat(_PID_FILE).st_mtime < float(due))
     except (OSError, ValueError, KeyError, TypeError):
         # never written by us, or the daemon does not run: its next start reads the file anyway

@@ -12,7 +12,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host, classify
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers.text import json_object
 
+# Where our modules remember what they wrote (_files.STORE)
+RECORDS = "/var/lib/gpuready/originals/index.json"
 MAX_FILES = 500
 MAX_SIZE = 1024 * 1024
 
@@ -51,7 +54,31 @@ def section(host: Host, extra: Sequence[str] = ()) -> dict[str, Any]:
             worst = (classify(exc), f"{path}: {exc.strerror or exc}")
     status, error = worst or ("ok", None)
     host.probes.record("files", status, "watched files", error=error)
-    return {path: found[path] for path in sorted(found) if found[path] is not None}
+    remembered = records(host)
+    return {
+        path: {**found[path], **_written(found[path], remembered.get(path))}
+        for path in sorted(found)
+        if found[path] is not None
+    }
+
+
+def records(host: Host) -> dict[str, Any]:
+    """Return what our modules remember of the files that they wrote, by path; nothing where they never ran."""
+    try:
+        remembered = json_object(host.read(RECORDS))["files"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return remembered if isinstance(remembered, dict) else {}
+
+
+def _written(found: dict[str, Any], record: Any) -> dict[str, Any]:
+    """Say whether a file of ours is still as a module wrote it, and for which inputs that was."""
+    if not isinstance(record, dict):
+        return {}
+    meta = record.get("meta")
+    stamp = meta.get("stamp") if isinstance(meta, dict) else None
+    same = found["sha256"] is not None and found["sha256"] == record.get("sha256_written")
+    return {"as_written": same, "stamp": stamp if isinstance(stamp, str) else None}
 
 
 def digest(host: Host, path: str) -> dict[str, Any] | None:

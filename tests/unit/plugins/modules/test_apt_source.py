@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -207,3 +208,17 @@ def test_signed_by_uses_an_existing_keyring(tmp_path: Path, run_module: RunModul
     keyring.write_bytes((KEYS / "archive.asc").read_bytes())
     assert run_module(main, **args)["files"] == ["/" + SOURCE]
     assert "Signed-By: /usr/share/keyrings/a.asc" in (tmp_path / "root" / SOURCE).read_text()
+
+
+def test_the_stamp_is_remembered_also_when_no_byte_changes(tmp_path: Path, run_module: RunModule) -> None:
+    def remembered() -> Any:
+        index = json.loads((Path(args["root"]) / "var/lib/gpuready/originals/index.json").read_text())
+        return index["files"]["/etc/apt/sources.list.d/gpuready-tool.sources"]["meta"]["stamp"]
+
+    args = wish(tmp_path)
+    run_module(main, **args, stamp="one")
+    assert remembered() == "one"
+    assert not run_module(main, check=True, **args, stamp="two")["changed"]
+    assert remembered() == "one"
+    assert not run_module(main, **args, stamp="two")["changed"]
+    assert remembered() == "two"

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from typing import Any
@@ -82,3 +83,32 @@ def test_a_file_that_may_not_be_read(host_of: MakeHost, monkeypatch: pytest.Monk
     assert list(files.section(host)) == ["/etc/docker/daemon.json"]
     probe = host.probes.as_dict()["files"]
     assert (probe["status"], "/etc/pip.conf" in probe["error"]) == ("denied", True)
+
+
+def index(path: str, content: bytes, meta: Any) -> dict[str, Any]:
+    record = {"sha256_written": hashlib.sha256(content).hexdigest(), "meta": meta}
+    return {files.RECORDS: json.dumps({"files": {path: record}}), path: "as written"}
+
+
+@pytest.mark.parametrize(
+    ("written", "meta", "expected"),
+    [
+        (b"as written", {"stamp": "abc"}, (True, "abc")),
+        (b"something else", {"stamp": "abc"}, (False, "abc")),
+        (b"as written", {}, (True, None)),
+        (b"as written", {"stamp": 5}, (True, None)),
+        (b"as written", [], (True, None)),
+    ],
+)
+def test_a_file_of_ours_tells_whether_it_was_edited(
+    host_of: MakeHost, written: bytes, meta: Any, expected: tuple[bool, str | None]
+) -> None:
+    path = "/etc/apt/sources.list.d/gpuready-x.sources"
+    found = files.section(host_of(index(path, written, meta)))[path]
+    assert (found["as_written"], found["stamp"]) == expected
+
+
+@pytest.mark.parametrize("damage", ["", "no json", "[]", '{"files": []}', '{"files": {"/etc/pip.conf": 1}}'])
+def test_a_file_of_others_and_a_broken_index_tell_nothing(host_of: MakeHost, damage: str) -> None:
+    found = files.section(host_of({files.RECORDS: damage, "/etc/pip.conf": "x"}))["/etc/pip.conf"]
+    assert "as_written" not in found
