@@ -3,7 +3,8 @@
 # other by name.
 
 TIMED := $(PYTHON) tools/timed.py
-FAST_STEPS := lint unit contract sanity
+# the longest first
+FAST_STEPS := sanity,unit,lint,contract
 SLOW_STEPS := molecule site-test
 
 # What git has or would take: linters that search folders by themselves would find copies and tool caches.
@@ -43,7 +44,7 @@ lint-yaml: dev-setup
 	yamllint --strict .
 
 unit: dev-setup ## unit and property tests
-	$(PY) -m pytest tests/unit -n auto
+	$(PY) -m pytest tests/unit -n auto --dist loadfile
 
 contract: dev-setup ## what holds across files: argument specs, walls, names, the built tarball
 	$(PY) -m pytest tests/contract -n auto --dist loadfile

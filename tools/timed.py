@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run make targets one after the other and end with a table of what took how long.
 
-A failing target does not stop the later ones: one run shows everything that is wrong. Exit status 1 when any failed.
+Targets joined by commas share the cores, two at a time; the output of such a target is shown when it has ended. A
+failing target does not stop the later ones: one run shows everything that is wrong. Exit status 1 when any failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import os
 import subprocess
 import sys
@@ -22,16 +24,37 @@ class Outcome(NamedTuple):
     result: str
 
 
-def run(step: str, make: str) -> Outcome:
-    print(f"\n==> {step}", flush=True)
+JOBS = 2
+
+
+def run(step: str, make: str, quiet: bool = False) -> Outcome:
+    """Run one target. `quiet`: others run beside it, so its output is kept together until its end."""
+    print(f"\n==> {step}{' (its output follows when it has ended)' if quiet else ''}", flush=True)
     started = time.monotonic()
-    returncode = subprocess.run([make, "--no-print-directory", "--keep-going", step], check=False).returncode
-    result = "ok" if returncode == 0 else f"FAILED ({returncode})"
-    return Outcome(step, time.monotonic() - started, result)
+    done = subprocess.run(
+        [make, "--no-print-directory", step],
+        check=False,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+    )
+    result = "ok" if done.returncode == 0 else f"FAILED ({done.returncode})"
+    outcome = Outcome(step, time.monotonic() - started, result)
+    if quiet:
+        print(
+            f"\n==> {step}: {result} after {outcome.seconds:.0f} s\n{done.stdout.decode(errors='replace')}", flush=True
+        )
+    return outcome
 
 
-def table(outcomes: list[Outcome]) -> str:
-    total = Outcome("total", sum(one.seconds for one in outcomes), "")
+def run_group(steps: list[str], make: str) -> list[Outcome]:
+    if len(steps) == 1:
+        return [run(steps[0], make)]
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        return list(pool.map(lambda step: run(step, make, quiet=True), steps))
+
+
+def table(outcomes: list[Outcome], seconds: float) -> str:
+    total = Outcome("total", seconds, "")
     width = max(len("step"), *(len(one.step) for one in [*outcomes, total]))
     rows = [f"{'step':<{width}}  seconds  result"]
     rows += [f"{one.step:<{width}}  {one.seconds:7.1f}  {one.result}".rstrip() for one in [*outcomes, total]]
@@ -40,16 +63,19 @@ def table(outcomes: list[Outcome]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("steps", nargs="+", metavar="TARGET", help="make targets, in this order")
+    parser.add_argument(
+        "steps", nargs="+", metavar="TARGET", help="make targets, in this order; joined by commas: side by side"
+    )
     arguments = parser.parse_args()
     make = os.environ.get("MAKE", "make")
     outcomes: list[Outcome] = []
+    started = time.monotonic()
     try:
-        for step in arguments.steps:
-            outcomes.append(run(step, make))
+        for group in arguments.steps:
+            outcomes += run_group(group.split(","), make)
     finally:  # an interrupted run still says what it got through
         if outcomes:
-            print("\n" + table(outcomes), flush=True)
+            print("\n" + table(outcomes, time.monotonic() - started), flush=True)
     return int(any(one.result != "ok" for one in outcomes))
 
 

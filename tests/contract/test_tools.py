@@ -160,5 +160,18 @@ def test_semantic_markup_becomes_markdown(markup: str | list[str], markdown: str
 
 
 def test_the_table_has_a_total() -> None:
-    text = timed.table([timed.Outcome("lint", 1.25, "ok"), timed.Outcome("unit", 2.25, "ok")])
+    text = timed.table([timed.Outcome("lint", 1.25, "ok"), timed.Outcome("unit", 2.25, "ok")], 3.5)
     assert text.splitlines()[-1].split() == ["total", "3.5"]
+
+
+def test_steps_side_by_side_keep_their_output_together(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text(
+        "one:\n\t@echo one-a; sleep 1; echo one-b\ntwo:\n\t@echo two-a; sleep 1; echo two-b; exit 1\n", encoding="utf-8"
+    )
+    argv = [sys.executable, str(ROOT / "tools" / "timed.py"), "one,two"]
+    result = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    lines = [line for line in result.stdout.splitlines() if line.startswith(("one-", "two-"))]
+    assert sorted(lines[:2]) in (["one-a", "one-b"], ["two-a", "two-b"])
+    total = next(line for line in result.stdout.splitlines() if line.startswith("total"))
+    assert float(total.split()[1]) < 1.9, "they ran side by side"
