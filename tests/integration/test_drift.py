@@ -167,7 +167,7 @@ def test_after_the_tour_a_run_changes_nothing(host: Host) -> None:
 
 
 def test_an_unhealthy_container_is_left_alone_because_jobs_may_live_in_it(host: Host) -> None:
-    host.ssh("docker exec -d gpuready-dev sh -c 'exec -a a-running-job sleep 3600'")
+    host.ssh("docker exec -d gpuready-dev bash -c 'exec -a a-running-job sleep 3600'")
     # a server that hangs: alive, but without an answer
     host.ssh("docker exec gpuready-dev pkill -STOP -x sshd")
     before = host.ssh(LIVE)
