@@ -78,4 +78,6 @@ fi
 echo "$image" > "$state/image-$suite"
 docker run --rm --entrypoint cat "$image" /srv/repository/fingerprint > "$state/repository-fingerprint-$suite"
 [ -s "$state/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -C gpuready-sandbox -f "$state/id_ed25519"
+# What hosts must inherit from this machine's network
+printf '{"mtu": %s, "pip_index_url": "%s"}\n' "$("$here/machine.sh" mtu)" "$("$here/machine.sh" pip-index)" > "$state/machine.json"
 say "sandbox host image ready: $image"
