@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 SANDBOX := $(filter inventories/sandbox inventories/sandbox/,$(INVENTORY))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev-setup sandbox-image sandbox site bench shell clean
+.PHONY: help setup dev-setup sandbox-image sandbox site doctor capture bench shell clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
@@ -30,6 +30,12 @@ sandbox: sandbox-image ## build and start the sandbox host
 
 site: $(if $(SANDBOX),sandbox,setup) ## the main job: make the hosts of INVENTORY ready, and say so
 	ansible-playbook site.yml -i $(INVENTORY) $(ARGS)
+
+doctor: setup ## dist/gpuready-doctor.pyz: the check as one file, for hosts without Ansible
+	@$(PY) tools/doctor.py
+
+capture: setup ## record the hosts of INVENTORY as scrubbed fixtures; ARGS=--persistence times both modes
+	$(PY) tools/capture.py -i $(INVENTORY) $(ARGS)
 
 bench: $(if $(SANDBOX),sandbox,setup) ## what a second run costs
 	$(PY) tests/bench/bench.py -i $(INVENTORY)

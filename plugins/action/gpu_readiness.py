@@ -1,57 +1,51 @@
 # Copyright (c) 2026 The gpuready authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks at the host once, judges on the controller, and writes the report there."""
+"""Looks at the host once, or at saved snapshots, judges on the controller, and writes the reports there."""
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
+import datetime
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import DevWish, Stage
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import readiness_files
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import diff
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import DevWish, Policy, Stage
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import make_policy
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.registry import CHECK_IDS
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import (
     NOT_READY,
     UNKNOWN,
+    brief,
     failure_message,
     judge,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import LANGUAGES
 
 FACTS_MODULE = "gpuready.bootstrap.gpu_facts"
 
 ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
-    "stages": {"type": "list", "elements": "str", "choices": list(Stage), "default": list(Stage)},
+    "stages": {"type": "list", "elements": "str", "choices": list(map(str, Stage)), "default": list(map(str, Stage))},
+    "base_policy": {"type": "dict", "default": {}},
     "policy": {"type": "dict", "default": {}},
     "snapshot": {"type": "dict"},
+    "snapshots": {"type": "path"},
     "facts": {"type": "dict", "default": {}},
     "enforce": {"type": "bool", "default": True},
     "report_dir": {"type": "path"},
+    "formats": {
+        "type": "list",
+        "elements": "str",
+        "choices": list(readiness_files.FORMATS),
+        "default": ["json", "html"],
+    },
+    "language": {"type": "str", "choices": list(LANGUAGES), "default": "en"},
 }
-
-
-def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Whole or not at all: a reader never meets half a report."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(data, stream, indent=1, ensure_ascii=False, default=str)
-            stream.write("\n")
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def file_stem(host: str) -> str:
-    """An inventory name may hold a slash or dots; a file name of ours may not leave its folder."""
-    return "".join(char if char.isalnum() or char in "._-" else "_" for char in host).lstrip(".") or "host"
 
 
 class ActionModule(ActionBase):
@@ -62,15 +56,20 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        _validation, args = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
+        _validation, args = self.validate_argument_spec(
+            argument_spec=ARGUMENT_SPEC, mutually_exclusive=[["snapshot", "snapshots"]]
+        )
         host = str(variables.get("inventory_hostname", "localhost"))
+        policy = _policy(host, args)
+        if args["snapshots"]:
+            return self._folder(args, policy, variables)
         snapshot, failure = self._snapshot(args, variables)
         if failure is not None:
             return failure
-        report = self._judge(args, snapshot, host, variables)
+        report = self._judge(args, policy, snapshot, host, variables)
         result: dict[str, Any] = {"changed": False, "report": report}
         if args["report_dir"] and not self._task.check_mode:
-            result["report_files"] = self._write(Path(args["report_dir"]), host, report, snapshot)
+            result.update(_write(Path(args["report_dir"]), report, snapshot, args["formats"]))
         refused = report["verdict"] in (NOT_READY, UNKNOWN)
         result["msg"] = failure_message(report) if refused else f"{host}: {report['verdict'].replace('_', ' ')}"
         if refused and args["enforce"]:
@@ -84,44 +83,137 @@ class ActionModule(ActionBase):
     ) -> tuple[dict[str, Any], dict[str, Any] | None]:
         if args["snapshot"] is not None:
             return args["snapshot"], None
+        began = datetime.datetime.now(datetime.timezone.utc)
         found = self._execute_module(module_name=FACTS_MODULE, module_args=dict(args["facts"]), task_vars=variables)
         snapshot = (found.get("ansible_facts") or {}).get("gpu_host")
         if found.get("failed") or found.get("unreachable") or not isinstance(snapshot, dict):
             reason = found.get("msg") or "it returned no snapshot"
             return {}, {**found, "failed": True, "msg": f"the host could not be read by {FACTS_MODULE}: {reason}"}
+        _note_skew(snapshot, began, datetime.datetime.now(datetime.timezone.utc))
         return snapshot, None
 
     def _judge(
-        self, args: Mapping[str, Any], snapshot: Mapping[str, Any], host: str, variables: Mapping[str, Any]
+        self,
+        args: Mapping[str, Any],
+        policy: Policy,
+        snapshot: Mapping[str, Any],
+        host: str,
+        variables: Mapping[str, Any],
     ) -> dict[str, Any]:
         requested = _dev_wishes(args["facts"].get("dev"))
         if not requested and args["snapshot"] is not None:
             requested = None  # the one who took the snapshot knew
         try:
-            return judge(
+            report = judge(
                 snapshot,
                 host=host,
                 stages=args["stages"],
-                policy=args["policy"],
+                policy=policy,
                 inventory=_inventory(variables.get("ansible_inventory_sources")),
                 dev_requested=requested,
+                language=args["language"],
             )
         except ValueError as error:
             raise AnsibleActionFail(f"{host} cannot be judged: {error}") from error
+        before = readiness_files.last_ready(Path(args["report_dir"]), host) if args["report_dir"] else None
+        if before is not None and report["verdict"] in (NOT_READY, UNKNOWN):
+            report["since_ready"] = {
+                "collected_at": before.get("collected_at"),
+                "changes": diff.changes(before, snapshot),
+            }
+        return report
 
-    def _write(self, folder: Path, host: str, report: Mapping[str, Any], snapshot: Mapping[str, Any]) -> dict[str, str]:
-        files: dict[str, str] = {}
-        try:
-            for kind, data in (("report", report), ("snapshot", snapshot)):
-                path = folder / f"{file_stem(host)}.{kind}.json"
-                write_json(path, data)
-                files[kind] = str(path)
-        except OSError as error:
+    def _folder(self, args: Mapping[str, Any], policy: Policy, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Judge a folder of saved snapshots; the hosts are not contacted."""
+        folder = Path(args["snapshots"])
+        target = Path(args["report_dir"]) if args["report_dir"] else None
+        if target is not None and target.resolve() == folder.resolve():
             raise AnsibleActionFail(
-                f"the report on {host} cannot be written to report_dir {folder}: {error};"
+                f"report_dir {target} is the folder of the snapshots: the reports would overwrite them;"
                 " choose another folder (readiness_report_dir)"
-            ) from error
-        return files
+            )
+        inventory = _inventory(variables.get("ansible_inventory_sources"))
+        try:
+            snapshots = readiness_files.load_folder(folder)
+            judged = [
+                (
+                    judge(
+                        snapshot,
+                        host=name,
+                        stages=args["stages"],
+                        policy=policy,
+                        inventory=inventory,
+                        language=args["language"],
+                    ),
+                    snapshot,
+                )
+                for name, snapshot in snapshots.items()
+            ]
+        except ValueError as error:
+            raise AnsibleActionFail(f"the snapshots cannot be judged: {error}") from error
+        result: dict[str, Any] = {"changed": False, "hosts": [brief(report) for report, _ in judged]}
+        if target is None:
+            # with a folder, the reports of a large fleet stay out of Ansible's own result
+            result["reports"] = {report["host"]: report for report, _ in judged}
+        elif not self._task.check_mode:
+            result["report_files"] = _write_folder(target, judged, args)
+        counts = Counter(report["verdict"] for report, _ in judged)
+        said = ", ".join(f"{number} {verdict.replace('_', ' ')}" for verdict, number in sorted(counts.items()))
+        return {**result, "msg": f"{len(judged)} snapshots judged: {said}", "verdicts": dict(counts)}
+
+
+def _policy(host: str, args: Mapping[str, Any]) -> Policy:
+    try:
+        layers = [("the inventory's policy", args["base_policy"]), ("the policy", args["policy"])]
+        return make_policy(layers, CHECK_IDS)
+    except ValueError as error:
+        raise AnsibleActionFail(f"{host} cannot be judged: {error}") from error
+
+
+def _note_skew(snapshot: Mapping[str, Any], began: datetime.datetime, ended: datetime.datetime) -> None:
+    """How far the host's clock is off this one, in seconds; what lies within the duration of the look counts as 0."""
+    section = snapshot.get("time")
+    try:
+        there = datetime.datetime.fromisoformat(str(snapshot.get("collected_at")).replace("Z", "+00:00"))
+    except ValueError:
+        return
+    if isinstance(section, dict):
+        # collected_at is in whole seconds
+        early, late = (there - began).total_seconds() + 1, (there - ended).total_seconds()
+        section["controller_skew_s"] = round(early, 1) if early < 0 else round(late, 1) if late > 0 else 0.0
+
+
+def _write(folder: Path, report: Mapping[str, Any], snapshot: Mapping[str, Any], formats: list[str]) -> dict[str, Any]:
+    try:
+        files = readiness_files.write_host(folder, report, snapshot, formats)
+    except OSError as error:
+        raise AnsibleActionFail(
+            f"the report on {report['host']} cannot be written to report_dir {folder}: {error};"
+            " choose another folder (readiness_report_dir)"
+        ) from error
+    # the page shows all hosts of a run: the callback `summary` writes it when the run ends
+    page = {"report_page": str(folder / readiness_files.PAGE)} if "html" in formats else {}
+    return {"report_files": files, **page}
+
+
+def _write_folder(
+    target: Path, judged: list[tuple[dict[str, Any], dict[str, Any]]], args: Mapping[str, Any]
+) -> dict[str, Any]:
+    files: dict[str, Any] = {}
+    try:
+        for report, snapshot in judged:
+            files[report["host"]] = readiness_files.write_host(
+                target, report, snapshot, args["formats"], report_name="{host}.json", keep_snapshot=False
+            )
+        if "html" in args["formats"]:
+            readiness_files.write_page(target / readiness_files.PAGE, judged, language=args["language"])
+            files["page"] = str(target / readiness_files.PAGE)
+    except OSError as error:
+        raise AnsibleActionFail(
+            f"the reports cannot be written to report_dir {target}: {error};"
+            " choose another folder (readiness_report_dir)"
+        ) from error
+    return files
 
 
 def _dev_wishes(asked: Any) -> list[DevWish] | None:

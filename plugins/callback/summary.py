@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: summary
 type: aggregate
-short_description: Readiness of each host at the end of a run
+short_description: Readiness of each host at the end of a run, on the terminal and as one page
 version_added: 0.1.0
 author:
   - The gpuready authors (@gpuready)
@@ -16,6 +16,7 @@ description:
   - Collects the reports of C(gpuready.bootstrap.gpu_readiness) and prints one block for each host when the run ends,
     and one line for all hosts when there are several.
   - Says nothing in a run without such a report.
+  - Writes one HTML page for all hosts of the run, C(readiness.html), in the folder of the reports.
   - A host that was judged well but failed in a later task is shown as stopped, not as ready.
 requirements:
   - rich (optional, for colours on a terminal)
@@ -35,6 +36,7 @@ import io
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible import context
@@ -45,7 +47,9 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.termi
     fleet_line,
     plain,
     report_lines,
+    table_lines,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness_files import load_snapshot, write_page
 
 if TYPE_CHECKING:
     from ansible.executor.stats import AggregateStats
@@ -72,6 +76,9 @@ class CallbackModule(CallbackBase):
     def __init__(self) -> None:
         super().__init__()
         self.reports: dict[str, Mapping[str, Any]] = {}
+        # where the page of the run belongs -> the snapshot files of its hosts
+        self.pages: dict[str, dict[str, str]] = {}
+        self.folders: list[Sequence[Mapping[str, Any]]] = []
         self.failures: dict[str, str] = {}
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
@@ -86,6 +93,9 @@ class CallbackModule(CallbackBase):
         self.failures[result.host.get_name()] = "the host cannot be reached"
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
+        width = min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_WIDTH)
+        for hosts in self.folders:
+            self._print([[], *table_lines(hosts, width=width), []])
         if not self.reports:
             return
         lost = [host for host in stats.processed if self._ended_badly(stats, host)]
@@ -95,7 +105,6 @@ class CallbackModule(CallbackBase):
             if host in self.reports and self.reports[host]["exit_code"] < 2
         }
         silent = sorted(host for host in lost if host not in self.reports)
-        width = min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_WIDTH)
         lines: list[Line] = [[]]
         if context.CLIARGS.get("check"):
             lines += [[("check mode: judged as the hosts are now, before the predicted changes", "bold")], []]
@@ -105,7 +114,20 @@ class CallbackModule(CallbackBase):
         if len(self.reports) + len(silent) > 1:
             reports = [report for _host, report in sorted(self.reports.items())]
             lines += [fleet_line(reports, sorted(stopped), silent), []]
+        for path in self.pages:
+            lines += [self._page(path, stopped, silent), []]
         self._print(lines)
+
+    def _page(self, path: str, stopped: Mapping[str, str], silent: Sequence[str]) -> Line:
+        """Write the page of the run, with every host that has a report, and say where it is."""
+        files = self.pages[path]
+        hosts = [(report, _snapshot(files.get(host))) for host, report in sorted(self.reports.items())]
+        language = str(hosts[0][0].get("language") or "en")
+        try:
+            write_page(Path(path), hosts, stopped=stopped, silent=silent, language=language)
+        except OSError as error:
+            return [(f"the page {path} cannot be written: {error}", "bold red")]
+        return [(f"page: {_shown(path)}", "bold")]
 
     def _keep(self, result: CallbackTaskResult) -> None:
         """The last report of a host counts: it was made with the freshest facts."""
@@ -114,6 +136,11 @@ class CallbackModule(CallbackBase):
             report = item.get("report") if isinstance(item, Mapping) else None
             if isinstance(report, Mapping) and report.get("schema") == REPORT_SCHEMA:
                 self.reports[str(report["host"])] = report
+                if item.get("report_page"):
+                    files = self.pages.setdefault(str(item["report_page"]), {})
+                    files[str(report["host"])] = str((item.get("report_files") or {}).get("snapshot") or "")
+            elif isinstance(item, Mapping) and item.get("verdicts") and isinstance(item.get("hosts"), list):
+                self.folders.append(item["hosts"])
 
     @staticmethod
     def _ended_badly(stats: AggregateStats, host: str) -> bool:
@@ -127,6 +154,19 @@ class CallbackModule(CallbackBase):
             return
         self._display.display(_coloured(lines), screen_only=True)
         self._display.display(text, log_only=True)
+
+
+def _snapshot(path: str | None) -> dict[str, Any] | None:
+    try:
+        return load_snapshot(Path(path)) if path else None
+    except (OSError, ValueError):
+        # the page says that there is no raw snapshot
+        return None
+
+
+def _shown(path: str) -> str:
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
 def _coloured(lines: Sequence[Line]) -> str:

@@ -10,15 +10,75 @@ version_added: 0.1.0
 author:
   - The gpuready authors (@gpuready)
 description:
-  - Reads the operating system, kernel, firmware, PCI devices, NVIDIA driver, Docker Engine, NVIDIA Container Toolkit,
-    CDI specifications, storage and repositories, and returns one snapshot as C(ansible_facts.gpu_host).
+  - Reads the operating system, kernel and its log, firmware, PCI devices, NVIDIA driver and GPUs, Docker Engine, NVIDIA
+    Container Toolkit, CDI specifications, storage, network and development environments, and returns one snapshot as
+    C(ansible_facts.gpu_host).
   - Files are read first, commands are run second, and everything slow runs at the same time.
-  - It never writes and never fails because of what it finds. What could not be read is V(null), and
-    C(gpu_host.probes) says for each probe whether it was C(ok), C(missing), C(denied), C(timeout), C(failed) or
-    C(unparsable), and why.
+  - It never writes and never fails because of what it finds. Only O(active) starts something. What could not be read
+    is V(null), and C(gpu_host.probes) says for each probe whether it was C(ok), C(missing), C(denied), C(timeout),
+    C(failed) or C(unparsable), and why.
   - No secret leaves the host. Passwords in URLs are masked, of a container's environment nothing is returned,
     and of its labels only those of this collection and of Compose.
 options:
+  subset:
+    description:
+      - Sections to read, or with C(!) before the name those not to read. One that is not read is missing in the answer.
+      - The operating system, the kind of machine and what is simulated are always read.
+    type: list
+    elements: str
+    default: [all]
+    choices:
+      - all
+      - kernel
+      - firmware
+      - packages
+      - files
+      - services
+      - storage
+      - memory
+      - cpu
+      - selinux
+      - time
+      - environment
+      - network
+      - pci
+      - driver
+      - gpus
+      - topology
+      - cuda
+      - kernel_log
+      - processes
+      - docker
+      - daemon_json
+      - toolkit
+      - cdi
+      - dev
+      - raw
+      - "!kernel"
+      - "!firmware"
+      - "!packages"
+      - "!files"
+      - "!services"
+      - "!storage"
+      - "!memory"
+      - "!cpu"
+      - "!selinux"
+      - "!time"
+      - "!environment"
+      - "!network"
+      - "!pci"
+      - "!driver"
+      - "!gpus"
+      - "!topology"
+      - "!cuda"
+      - "!kernel_log"
+      - "!processes"
+      - "!docker"
+      - "!daemon_json"
+      - "!toolkit"
+      - "!cdi"
+      - "!dev"
+      - "!raw"
   root:
     description:
       - Read the tree below this folder in place of the machine.
@@ -46,6 +106,24 @@ options:
         description: What to GET, for example the C(InRelease) file of a repository.
         type: str
         required: true
+  endpoints:
+    description: Services that the host must be able to reach, one of each kind. Asked like O(repositories).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      kind:
+        description: What is got from there.
+        type: str
+        required: true
+        choices: [apt, pypi, conda, docker, registry, hf, nvidia]
+      name:
+        description: What to call it in the answer; by default its address.
+        type: str
+      url:
+        description: What to GET, a small file.
+        type: str
+        required: true
   dev:
     description: Running dev containers to look at as their user does.
     type: list
@@ -68,6 +146,38 @@ options:
       token_file:
         description: File on the host with the Jupyter token. It is used for one request and never returned.
         type: path
+      code_port:
+        description: Published port of its code-server.
+        type: int
+      user:
+        description: Whose environment is looked at; by default that of the container's own user.
+        type: str
+  dev_here:
+    description: Look at this machine like at a dev container. Always done in a container (a rented one).
+    type: bool
+    default: false
+  exec_probe:
+    description: Ask C(nvidia-smi) inside the running containers that use a GPU, at most eight.
+    type: bool
+    default: false
+  active:
+    description:
+      - What to try, beyond looking. V(smoke) runs a container with a GPU from O(smoke_image), V(torch) multiplies
+        matrices on each GPU in the dev containers, V(nccl) lets all their GPUs talk to each other. They take 120
+        seconds at most.
+    type: list
+    elements: str
+    default: []
+    choices: [smoke, torch, nccl]
+  smoke_image:
+    description: An image that is on the host. Nothing is pulled.
+    type: str
+    default: ""
+  raw:
+    description:
+      - Keep the documents behind the facts in C(gpu_host.raw). They hold serial numbers.
+    type: bool
+    default: false
   timeout:
     description: How long one command may take, in seconds.
     type: int
@@ -100,6 +210,10 @@ EXAMPLES = r"""
         jupyter_port: 8888
         token_file: /opt/gpuready/dev/alice/token
 
+- name: Look only at the GPUs
+  gpuready.bootstrap.gpu_facts:
+    subset: [pci, driver, gpus, topology]
+
 - name: Say which GPUs the bus shows
   ansible.builtin.debug:
     msg: "{{ ansible_facts['gpu_host'].pci.gpus | map(attribute='bdf') | list }}"
@@ -128,48 +242,52 @@ ansible_facts:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.collector import collect
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot import subset
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.collector import Wishes, collect
+
+REPOSITORY = {"name": {"type": "str", "required": True}, "url": {"type": "str", "required": True}}
+ENDPOINT = {
+    "kind": {
+        "type": "str",
+        "required": True,
+        "choices": ["apt", "pypi", "conda", "docker", "registry", "hf", "nvidia"],
+    },
+    "name": {"type": "str"},
+    "url": {"type": "str", "required": True},
+}
+DEV = {
+    "container": {"type": "str"},
+    "host": {"type": "str", "default": "127.0.0.1"},
+    "ssh_port": {"type": "int"},
+    "jupyter_port": {"type": "int"},
+    "token_file": {"type": "path", "no_log": False},
+    "code_port": {"type": "int"},
+    "user": {"type": "str"},
+}
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
+            "subset": {"type": "list", "elements": "str", "default": ["all"], "choices": list(subset.CHOICES)},
             "root": {"type": "path", "default": "/"},
             "watch": {"type": "list", "elements": "path", "default": []},
-            "repositories": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "url": {"type": "str", "required": True},
-                },
-            },
-            "dev": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "container": {"type": "str"},
-                    "host": {"type": "str", "default": "127.0.0.1"},
-                    "ssh_port": {"type": "int"},
-                    "jupyter_port": {"type": "int"},
-                    "token_file": {"type": "path", "no_log": False},
-                },
-            },
+            "repositories": {"type": "list", "elements": "dict", "default": [], "options": REPOSITORY},
+            "endpoints": {"type": "list", "elements": "dict", "default": [], "options": ENDPOINT},
+            "dev": {"type": "list", "elements": "dict", "default": [], "options": DEV},
+            "dev_here": {"type": "bool", "default": False},
+            "exec_probe": {"type": "bool", "default": False},
+            "active": {"type": "list", "elements": "str", "default": [], "choices": ["smoke", "torch", "nccl"]},
+            "smoke_image": {"type": "str", "default": ""},
+            "raw": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 20},
         },
         supports_check_mode=True,
     )
-    params = module.params
-    snapshot = collect(
-        Runner(module.run_command, params["timeout"]),
-        params["root"],
-        params["watch"],
-        params["repositories"],
-        params["dev"],
-    )
+    given = dict(module.params)
+    runner = Runner(module.run_command, given.pop("timeout"))
+    snapshot = collect(runner, given.pop("root"), Wishes(**given))
     module.exit_json(changed=False, ansible_facts={"gpu_host": snapshot})
 
 

@@ -25,17 +25,28 @@ options:
     elements: str
     choices: [preflight, driver, container, dev]
     default: [preflight, driver, container, dev]
+  base_policy:
+    description:
+      - The inventory's policy, laid over the built-in one and that of the tier, and under O(policy).
+    type: dict
+    default: {}
   policy:
     description:
-      - Values laid over the default policy in C(plugins/plugin_utils/data/readiness_policy.yml), such as
-        C(expected_gpus), C(cuda_wanted), C(severity), C(skip), C(waive).
-      - Mappings are merged by key. An unknown key, check or value is an error.
+      - Values laid over the built-in policy in C(plugins/plugin_utils/data/readiness_policy.yml), that of the tier, and
+        O(base_policy), such as C(tier), C(expected_gpus), C(cuda_wanted), C(severity), C(skip), C(waive).
+      - Mappings are merged by key. An unknown key, check or value is an error, and so is a waiver without an end.
     type: dict
     default: {}
   snapshot:
     description:
       - A saved snapshot to judge in place of the host. The host is then not contacted and no facts are set.
     type: dict
+  snapshots:
+    description:
+      - A folder on the controller with saved snapshots, C(NAME.json), C(NAME.snapshot.json) or C(NAME.bundle.tar.gz),
+        one a host. All are judged, no host is contacted, and RV(hosts) is returned in place of RV(report).
+      - What is found never fails the task; an unreadable file does, and then nothing is written.
+    type: path
   facts:
     description: Options for M(gpuready.bootstrap.gpu_facts), such as C(repositories) and C(dev).
     type: dict
@@ -46,9 +57,27 @@ options:
     default: true
   report_dir:
     description:
-      - Folder on the controller for C(<host>.report.json) and C(<host>.snapshot.json). It is made if missing.
-      - Nothing is written in check mode.
+      - Folder on the controller for the files of O(formats). It is made if missing. Nothing is written in check mode.
+      - When the host is ready its snapshot is kept as C(<host>.last_ready.json), too; a later report that is not ready
+        then says in C(since_ready) what has changed since.
     type: path
+  formats:
+    description:
+      - What to write. V(json) is C(<host>.report.json) and C(<host>.snapshot.json); with O(snapshots), C(<host>.json).
+      - V(html) is one page for all hosts, C(readiness.html); in a run over hosts the callback
+        C(gpuready.bootstrap.summary) writes it when the run ends.
+      - V(junit) is C(<host>.junit.xml); V(prometheus) is C(<host>.prom), a textfile for node_exporter; V(nhc) is
+        C(<host>.nhc), the line that Slurm's node health check shows, empty for a usable node.
+      - V(bundle) is C(<host>.bundle.tar.gz) for support, without secrets and serial numbers.
+    type: list
+    elements: str
+    choices: [json, html, junit, prometheus, nhc, bundle]
+    default: [json, html]
+  language:
+    description: Language of terminal, page and JUnit. The JSON holds both.
+    type: str
+    choices: [en, zh]
+    default: en
 attributes:
   check_mode:
     description: Can run in check mode and give the same report.
@@ -71,6 +100,12 @@ EXAMPLES = r"""
         - id: DRV-PERSIST
           until: "2027-01-31"
           reason: the daemon is being packaged
+
+- name: Judge a folder of saved snapshots
+  gpuready.bootstrap.gpu_readiness:
+    snapshots: collected
+    report_dir: judged
+    formats: [json, html, junit]
 
 - name: Judge a saved snapshot again
   gpuready.bootstrap.gpu_readiness:
@@ -122,6 +157,32 @@ report:
       description: 0 ready, 1 ready with warnings, 2 not ready, 3 unknown.
       type: int
       sample: 2
+    language:
+      description: Language of terminal, page and JUnit. Texts are English here, and Chinese under the name with C(_zh).
+      type: str
+      sample: en
+    tier:
+      description: The row of the tier table that the GPUs make, and what it is good for. V(null) where none fits.
+      type: dict
+      sample: null
+    ladder:
+      description: Versions from the kernel up to torch, each held against the others.
+      type: list
+      elements: dict
+      sample: [{id: libraries, value: 580.159.03, status: ok, entity: null}]
+    snapshot_sha256:
+      description: Digest of the judged snapshot.
+      type: str
+      sample: 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
+    policy_sha256:
+      description: Digest of the policy it was judged by.
+      type: str
+      sample: 5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef
+    since_ready:
+      description: What has changed since the host was last ready.
+      returned: when that is known and it is not ready now
+      type: dict
+      sample: {collected_at: "2026-11-20T10:00:00Z", changes: []}
     counts:
       description: Number of results by status.
       type: dict
@@ -140,8 +201,9 @@ report:
           entity: null
           observed: [runc]
           expected: null
-          evidence: []
+          evidence: [{path: docker.runtimes, value: {runc: runc}}]
           remedy:
+            action: run_role
             role: nvidia_container_toolkit
             vars: {}
             command: ansible-playbook site.yml -i hosts -l gpu01 --tags nvidia_container_toolkit,readiness
@@ -155,10 +217,35 @@ report:
         command: ansible-playbook site.yml -i hosts -l gpu01 --tags nvidia_container_toolkit,readiness
         text: Register the runtime in daemon.json and restart Docker.
 report_files:
-  description: The files written on the controller.
+  description: The files written on the controller, by kind; with O(snapshots) by host, and C(page).
   returned: when O(report_dir) is set, not in check mode
   type: dict
   sample: {report: reports/gpu01.report.json, snapshot: reports/gpu01.snapshot.json}
+report_page:
+  description: Where the page of the run belongs.
+  returned: when O(report_dir) is set and O(formats) has V(html), not in check mode
+  type: str
+  sample: reports/readiness.html
+hosts:
+  description: One line for each judged snapshot.
+  returned: with O(snapshots)
+  type: list
+  elements: dict
+  sample:
+    - host: gpu01
+      verdict: not_ready
+      exit_code: 2
+      failed: [CTR-RUNTIME]
+verdicts:
+  description: Number of hosts by verdict.
+  returned: with O(snapshots)
+  type: dict
+  sample: {ready: 198, not_ready: 2}
+reports:
+  description: The whole reports by host.
+  returned: with O(snapshots), without O(report_dir)
+  type: dict
+  sample: {}
 ansible_facts:
   description: The fresh snapshot, as C(ansible_facts.gpu_host).
   returned: when O(snapshot) is not given

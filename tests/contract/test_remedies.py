@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import model
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import commands
 from helpers import ROLES, ROOT, load_yaml, role_files
 
 READINESS = sorted((ROOT / "plugins" / "plugin_utils" / "readiness").rglob("*.py"))
@@ -46,7 +46,7 @@ def test_a_remedy_names_a_role_and_its_inputs(where: str, role: str, variables: 
 
 
 def test_the_roles_in_order_of_the_road_all_exist() -> None:
-    assert set(model.ROLES) <= set(ROLES)
+    assert set(commands.ROLES) <= set(ROLES)
 
 
 @pytest.mark.parametrize("role", ["preflight", "readiness"])
@@ -78,4 +78,4 @@ def tags(node: Any) -> set[str]:
 def test_remedies_can_select_their_role_by_tag() -> None:
     site = load_yaml(ROOT / "playbooks" / "site.yml")
     # preflight always runs, whatever is selected
-    assert set(model.ROLES) - {"preflight"} <= tags(site)
+    assert set(commands.ROLES) - {"preflight"} <= tags(site)

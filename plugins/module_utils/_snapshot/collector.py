@@ -6,46 +6,67 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot import subset as subsets
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.empty import EMPTY
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host, Jobs
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import systemctl
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import (
+    clock,
+    cuda,
     dev,
     docker,
+    docker_gpu,
+    environment,
     files,
     gpu,
+    kernel_log,
     network,
     package_manager,
+    pci,
+    processes,
+    raw_documents,
     rules,
     services,
     storage,
     system,
     toolkit,
+    topology,
 )
 
 SCHEMA = "gpuready.snapshot/1"
 VERSION = "0.1.0"
+_LATE = object()
+
+
+class Wishes(NamedTuple):
+    """What to look at beyond the host itself; gpu_facts documents each."""
+
+    subset: Sequence[str] = ("all",)
+    watch: Sequence[str] = ()
+    repositories: Sequence[dict[str, Any]] = ()
+    endpoints: Sequence[dict[str, Any]] = ()
+    dev: Sequence[dict[str, Any]] = ()
+    dev_here: bool = False
+    exec_probe: bool = False
+    active: Sequence[str] = ()
+    smoke_image: str = ""
+    raw: bool = False
 
 
 class Collector:
     """Collects one snapshot of `host`."""
 
-    def __init__(
-        self,
-        host: Host,
-        watch: Sequence[str] = (),
-        repositories: Sequence[dict[str, Any]] = (),
-        dev_containers: Sequence[dict[str, Any]] = (),
-    ) -> None:
+    def __init__(self, host: Host, wishes: Wishes) -> None:
         self.host = host
-        self.watch = watch
-        self.repositories = repositories
-        self.dev_containers = dev_containers
+        self.wishes = wishes
+        self.sections = subsets.chosen(wishes.subset)
         self.jobs = Jobs()
         # a command has its own limit and one second to die; beyond that it hangs in the kernel and is left alone
         self.deadline = time.monotonic() + host.runner.timeout + 5
@@ -54,45 +75,55 @@ class Collector:
         """Return the snapshot. Nothing that is wrong with the host makes this raise."""
         began, cpu = time.monotonic(), time.process_time()
         collected_at = systemctl.iso(time.time())
-        self._start()
-        snapshot = self._sections()
+        found = self._found()
         return {
             "schema": SCHEMA,
             "collected_at": collected_at,
             "collector": {
                 "version": VERSION,
                 "euid": os.geteuid(),
-                "python": ".".join(str(part) for part in _python()),
+                "python": ".".join(str(part) for part in sys.version_info[:3]),
                 "root": self.host.root,
+                "subset": list(self.wishes.subset),
+                "raw": self.wishes.raw,
                 "total_ms": round((time.monotonic() - began) * 1000),
                 # processor time of this process: waiting for commands and sockets is not ours
                 "own_ms": round((time.process_time() - cpu) * 1000),
             },
-            **snapshot,
+            **{name: value for name, value in found.items() if name in subsets.ALWAYS or name in self.sections},
             "probes": self.host.probes.as_dict(),
         }
 
-    def _start(self) -> None:
-        host = self.host
-        self.jobs.start("smi", partial(gpu.smi_section, host))
-        self.jobs.start("services", partial(services.read, host))
-        self.jobs.start("docker", partial(docker.collect, host))
-        self.jobs.start("virt", self._detect_virt)
-        self.jobs.start("network", partial(network.section, host, self.repositories))
-        self.jobs.start("dev", partial(dev.section, host, self.dev_containers, self._gpu_allowed))
+    def _wants(self, *names: str) -> bool:
+        return any(name in self.sections for name in names)
 
-    def _wait(self, name: str, default: Any, probe: str) -> Any:
-        value = self.jobs.result(name, _LATE, self.deadline - time.monotonic())
+    def _start(self, name: str, work: Callable[[], Any], *sections: str) -> None:
+        """Start a thread if one of its sections is wanted."""
+        if self._wants(*(sections or (name,))):
+            self.jobs.start(name, work)
+
+    def _gpu_allowed(self) -> bool:
+        # after a hung NVIDIA call every other one hangs too
+        self.jobs.result("smi", None, self.deadline - time.monotonic())
+        return gpu.answers(self.host) and not self.jobs.running("smi")
+
+    def _start_all(self) -> None:
+        host, wishes = self.host, self.wishes
+        self._start("smi", partial(gpu.smi_section, host), "driver", "gpus", "topology", "cuda", "docker", "dev", "raw")
+        self._start("services", partial(services.read, host), "services", "docker", "time")
+        self._start("docker", partial(docker.collect, host))
+        self.jobs.start("virt", self._detect_virt)
+        self._start("network", partial(network.section, host, wishes.repositories, wishes.endpoints))
+        self._start("kernel_log", partial(kernel_log.section, host))
+        self._start("cuda", partial(cuda.section, host, self._gpu_allowed))
+
+    def _wait(self, name: str, default: Any, probe: str, limit: float | None = None) -> Any:
+        value = self.jobs.result(name, _LATE, (limit or 0.0) + self.deadline - time.monotonic())
         if value is not _LATE:
             return value
         status = "timeout" if self.jobs.running(name) else "failed"
         self.host.probes.record(probe, status, name, error=f"the probe {name} gave no answer")
         return default
-
-    def _gpu_allowed(self) -> bool:
-        # after a hung NVIDIA call every other one hangs too
-        self.jobs.result("smi", None, self.deadline - time.monotonic())
-        return self.host.probes.status("nvidia_smi") not in (None, "timeout")
 
     def _detect_virt(self) -> str | None:
         host = self.host
@@ -108,121 +139,100 @@ class Collector:
         host.probes.record("virt", status, "systemd-detect-virt", result.ms, result.rc, error)
         return answer
 
-    def _guard(self, name: str, default: Any, call: Callable[[], Any]) -> Any:
-        """Return what a section gives, or `default` with a probe that says why."""
+    def _guard(self, name: str, call: Callable[[], Any], default: Any = _LATE) -> Any:
+        """Return what a section gives, or its empty form with a probe that says why."""
         try:
             return call()
         except Exception as exc:
             error = f"the section {name} failed: {type(exc).__name__}: {exc}"
             self.host.probes.record(name, "failed", "gpu_facts", error=error)
-            return default
+            return EMPTY[name]() if default is _LATE else default
 
-    def _sections(self) -> dict[str, Any]:
-        host, guard = self.host, self._guard
-        simulated = guard("simulation", {"gpu": False, "host": False, "text": None}, partial(system.simulation, host))
-        os_facts = guard("os", _EMPTY["os"], partial(system.os_section, host))
-        kernel = guard("kernel", _EMPTY["kernel"], partial(system.kernel_section, host, os_facts["family"]))
-        installed = guard("packages", _EMPTY["packages"], partial(package_manager.section, host))
-        found = {
-            "simulated": simulated,
-            "os": os_facts,
-            "kernel": kernel,
-            "firmware": guard("firmware", _EMPTY["firmware"], partial(system.firmware_section, host)),
-            "packages": installed,
-            "files": guard("files", {}, partial(files.section, host, self.watch)),
-            "storage": guard("storage", {"fs": []}, partial(storage.section, host)),
-            "memory": guard("memory", _EMPTY["memory"], partial(system.memory_section, host)),
-            "cpu": guard("cpu", {"count": None}, partial(system.cpu_section, host)),
-            "pci": guard("pci", {"gpus": [], "nvswitches": []}, partial(gpu.pci_section, host)),
-            "daemon_json": guard("daemon_json", _EMPTY["daemon_json"], partial(docker.daemon_json, host)),
-            "toolkit": guard(
-                "toolkit", _EMPTY["toolkit"], partial(toolkit.section, host, installed.get("installed", {}))
-            ),
-        }
-        found.update(self._joined(found))
-        found["scope"] = "container" if found["virt"]["kind"] == "container" and not simulated["host"] else "host"
+    def _read(self, found: dict[str, Any], name: str, call: Callable[[], Any], *also: str) -> None:
+        """Read a section into `found` if it, or one that needs it, is wanted."""
+        if self._wants(name, *also):
+            found[name] = self._guard(name, call)
+
+    def _found(self) -> dict[str, Any]:
+        host = self.host
+        self._start_all()
+        found: dict[str, Any] = {"simulated": self._guard("simulated", partial(system.simulation, host))}
+        found["os"] = self._guard("os", partial(system.os_section, host))
+        self._read(found, "kernel", partial(system.kernel_section, host, found["os"]["family"]))
+        self._read(found, "firmware", partial(system.firmware_section, host))
+        self._read(found, "packages", partial(package_manager.section, host), "toolkit", "docker")
+        self._read(found, "files", partial(files.section, host, self.wishes.watch))
+        self._read(found, "storage", partial(storage.section, host))
+        self._read(found, "memory", partial(system.memory_section, host))
+        self._read(found, "cpu", partial(system.cpu_section, host))
+        self._read(found, "selinux", partial(system.selinux_section, host))
+        self._read(found, "environment", partial(environment.section, host))
+        self._read(found, "pci", partial(pci.section, host))
+        self._read(found, "processes", partial(processes.section, host))
+        self._read(found, "daemon_json", partial(docker.daemon_json, host))
+        found["virt"] = self._guard("virt", partial(system.virt_section, host, self._wait("virt", None, "virt")))
+        inside = found["virt"]["kind"] == "container" and not found["simulated"]["host"]
+        found["scope"] = "container" if inside else "host"
+        self._start("dev", partial(self._dev, inside))
+        installed = found.get("packages", {}).get("installed") or {}
+        self._read(found, "toolkit", partial(toolkit.section, host, installed))
+        self._join(found, installed)
         return found
 
-    def _joined(self, found: dict[str, Any]) -> dict[str, Any]:
-        """Return the sections that need an answer from a thread."""
-        host, guard = self.host, self._guard
-        cdi, documents = guard("cdi", ({"specs": []}, {}), partial(toolkit.cdi_section, host))
-        detected = self._wait("virt", None, "virt")
-        smi, gpus = self._wait("smi", (dict(_EMPTY["smi"]), []), "nvidia_smi")
-        blocks = self._wait("services", {}, "services")
-        engine = self._wait("docker", docker.empty(host), "docker")
-        engine["compose_version"] = guard(
-            "compose", None, partial(docker.compose_version, host, found["packages"].get("installed") or {})
-        )
+    def _dev(self, inside: bool) -> dict[str, Any]:
+        wishes = self.wishes
+        here: dict[str, Any] | None = {} if inside or wishes.dev_here else None
+        return dev.section(self.host, wishes.dev, self._gpu_allowed, wishes.active, here)
+
+    def _join(self, found: dict[str, Any], installed: dict[str, str]) -> None:
+        """Read the sections that need an answer from a thread."""
+        host = self.host
+        blocks = self._wait("services", {}, "services") if self._wants("services", "docker", "time") else {}
+        self._read(found, "services", partial(services.section, blocks), "time")
+        self._read(found, "time", partial(clock.section, host, found.get("services")))
+        smi, gpus = EMPTY["smi"](), []
+        if self._wants("driver", "gpus", "topology"):
+            smi, gpus = self._wait("smi", (smi, gpus), "nvidia_smi")
+        self._read(found, "gpus", lambda: gpus)
+        self._read(found, "driver", partial(gpu.driver_section, host, smi, gpus))
+        # not before cuInit has ended: after one call that hangs there must be no other
+        found["cuda"] = self._wait("cuda", EMPTY["cuda"](), "cuda") if self._wants("cuda") else None
+        self._read(found, "topology", partial(topology.section, host, gpus, self._gpu_allowed))
+        cdi, documents = EMPTY["cdi"](), {}
+        if self._wants("cdi", "docker"):
+            cdi, documents = self._guard("cdi", partial(toolkit.cdi_section, host), (cdi, documents))
+        found["cdi"] = cdi
+        if self._wants("docker"):
+            found["docker"] = self._engine(blocks, documents, installed)
+        if self._wants("network"):
+            found["network"] = self._wait("network", EMPTY["network"](), "network")
+        if self._wants("kernel_log"):
+            found["kernel_log"] = self._wait("kernel_log", EMPTY["kernel_log"](), "kernel_log")
+        if self._wants("dev"):
+            found["dev"] = self._wait("dev", EMPTY["dev"](), "dev", dev.patience(host, self.wishes.active))
+        if self._wants("raw"):
+            wanted = partial(raw_documents.raw, host, self._gpu_allowed)
+            found["raw"] = self._guard("raw", wanted) if self.wishes.raw else {}
+
+    def _engine(self, blocks: Any, documents: Any, installed: dict[str, str]) -> dict[str, Any]:
+        host, wishes = self.host, self.wishes
+        engine: dict[str, Any] = self._wait("docker", docker.empty(host), "docker")
+        engine["compose_version"] = self._guard("compose", partial(docker.compose_version, host, installed), None)
         daemon = blocks.get("docker.service", {})
         if systemctl.first(daemon, "ActiveState") == "active":
             engine["started_at"] = systemctl.timestamp(systemctl.first(daemon, "ActiveEnterTimestamp"))
-        engine["restart_pending"] = guard("docker_restart", False, partial(docker.restart_pending, host))
-        guard("device_rules", None, partial(rules.judge, host, engine, blocks, documents))
-        return {
-            "virt": guard("virt", _EMPTY["virt"], partial(system.virt_section, host, detected)),
-            "services": services.section(blocks),
-            "driver": guard("driver", {**gpu.EMPTY_DRIVER, "smi": smi}, partial(gpu.driver_section, host, smi, gpus)),
-            "gpus": gpus,
-            "docker": engine,
-            "cdi": cdi,
-            "network": self._wait("network", {"repositories": []}, "repositories"),
-            "dev": self._wait("dev", {"containers": []}, "dev"),
-        }
+        engine["restart_pending"] = self._guard("docker_restart", partial(docker.restart_pending, host), False)
+        self._guard("device_rules", partial(rules.judge, host, engine, blocks, documents), None)
+        if wishes.exec_probe:
+            self._guard("docker_exec", partial(docker_gpu.probe_containers, host, engine, self._gpu_allowed), None)
+        if "smoke" in wishes.active and wishes.smoke_image:
+            run = partial(
+                docker_gpu.smoke, host, engine, wishes.smoke_image, self._gpu_allowed, "auto", bool(documents)
+            )
+            engine["smoke"] = self._guard("smoke", run, None)
+        return engine
 
 
-def _python() -> tuple[int, int, int]:
-    import sys
-
-    return sys.version_info[0], sys.version_info[1], sys.version_info[2]
-
-
-_LATE = object()
-
-# what a section says when its code failed: the same keys, nothing known
-_EMPTY: dict[str, Any] = {
-    "os": {
-        "id": None,
-        "version": None,
-        "id_like": [],
-        "codename": None,
-        "name": None,
-        "machine": None,
-        "family": "other",
-        "systemd": {"running": None, "version": None},
-        "cgroup": None,
-    },
-    "virt": {"kind": None, "technology": None, "wsl": None, "markers": []},
-    "kernel": {
-        "running": None,
-        "cmdline": None,
-        "installed": [],
-        "headers": None,
-        "reboot_required": None,
-        "reboot_packages": [],
-    },
-    "firmware": {"efi": None, "secure_boot": None},
-    "packages": {
-        "manager": None,
-        "lock": {"held": None, "pid": None, "comm": None},
-        "broken": [],
-        "installed": {},
-        "holds": [],
-        "sources": [],
-    },
-    "memory": {"total_mib": None, "available_mib": None},
-    "daemon_json": {"path": "/etc/docker/daemon.json", "present": None, "valid": None, "error": None, "data": {}},
-    "toolkit": {"present": None, "version": None, "mode": None, "no_cgroups": None, "config_present": None},
-    "smi": {"present": None, "rc": None, "message": None, "driver_version": None, "cuda_version": None},
-}
-
-
-def collect(
-    runner: Runner,
-    root: str = "/",
-    watch: Sequence[str] = (),
-    repositories: Sequence[dict[str, Any]] = (),
-    dev_containers: Sequence[dict[str, Any]] = (),
-) -> dict[str, Any]:
+def collect(runner: Runner, root: str = "/", wishes: Wishes | None = None) -> dict[str, Any]:
     """Collect the snapshot of the machine, or of the tree below `root`."""
-    return Collector(Host(root, runner), watch, repositories, dev_containers).collect()
+    return Collector(Host(root, runner), wishes or Wishes()).collect()

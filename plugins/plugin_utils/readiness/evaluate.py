@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Check,
     Context,
@@ -17,13 +18,18 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     Severity,
     Stage,
     Status,
-    UnmeasuredError,
-    names,
     skip,
     unknown,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, names, say
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import Evidence, UnmeasuredError
 
-SIMULATED = "[simulated GPU]"
+# evidence that the engine adds by itself stays readable
+EVIDENCE_MAX = 8
+EVIDENCE_VALUE_MAX = 200
+# roles and actions that only the owner of the machine around a container can carry out
+HOST_ROLES = ("nvidia_driver", "docker_engine", "nvidia_container_toolkit", "nvml_stability")
+HOST_ACTIONS = ("reboot", "reset_gpu", "restart_service", "firmware_setup", "replace_hardware")
 
 
 def ordered(checks: Iterable[Check]) -> list[Check]:
@@ -49,9 +55,9 @@ def evaluate(context: Context, checks: Sequence[Check]) -> list[Result]:
     for check in ordered(check for check in checks if check.stage in context.stages):
         cause = next((roots[name] for name in check.after if name in roots), None)
         if check.id in context.policy.skip:
-            findings = [skip("switched off by the policy")]
+            findings = [skip(say("switched off by the policy"))]
         elif cause is not None:
-            findings = [skip(f"cannot be judged while {cause} fails", caused_by=cause)]
+            findings = [skip(say("cannot be judged while {cause} fails", cause=cause), caused_by=cause)]
         else:
             findings = _findings(check, context)
         judged = [_judge(check, finding, context) for finding in findings]
@@ -65,30 +71,45 @@ def evaluate(context: Context, checks: Sequence[Check]) -> list[Result]:
 
 def _findings(check: Check, context: Context) -> list[Finding]:
     if check.gpu and context.policy.expected_gpus == 0:
-        return [skip("the policy expects no GPU on this host")]
+        return [skip(say("the policy expects no GPU on this host"))]
     if check.host_only and context.in_container:
-        return [skip("this is a container; it belongs to the host")]
+        return [skip(say("this is a container; it belongs to the host"))]
+    context.facts.trace.clear()
     try:
-        return check.function(context) or [unknown("the check gave no answer")]
+        findings = check.function(context) or [unknown(say("the check gave no answer"))]
     except UnmeasuredError as gap:
-        return [unknown(f"not measured: {gap.path}", evidence=_failed_probes(context.facts.data))]
+        return [unknown(say("not measured: {path}", path=gap.path), evidence=_failed_probes(context.facts.data))]
     except Exception as error:
         # one faulty check must not cost the whole report; unknown never counts as ready
-        return [unknown(f"internal error in check {check.id}: {type(error).__name__}: {error}")]
+        text = say("internal error in check {id}: {error}", id=check.id, error=f"{type(error).__name__}: {error}")
+        return [unknown(text)]
+    return [finding if finding.evidence else replace(finding, evidence=_read(context)) for finding in findings]
 
 
-def _failed_probes(snapshot: Any) -> tuple[str, ...]:
+def _read(context: Context) -> Evidence:
+    """The single values that the check looked at last."""
+    seen = {path: value for path, value in context.facts.trace if not isinstance(value, (Mapping, list, tuple))}
+    shown = list(seen.items())[-EVIDENCE_MAX:]
+    return tuple({"path": path, "value": _short(value)} for path, value in shown)
+
+
+def _short(value: Any) -> Any:
+    return value[:EVIDENCE_VALUE_MAX] if isinstance(value, str) else value
+
+
+def _failed_probes(snapshot: Any) -> Evidence:
     probes = snapshot.get("probes") if isinstance(snapshot, Mapping) else None
     if not isinstance(probes, Mapping):
         return ()
-    lines = []
+    found = []
     for name, probe in probes.items():
         if isinstance(probe, Mapping) and probe.get("status") not in ("ok", "missing", None):
-            lines.append(f"probe {name}: {probe['status']}: {probe.get('error') or 'no details'}")
-    return tuple(lines[:5])
+            said = f"{probe['status']}: {probe.get('error') or 'no details'}"
+            found.append({"path": f"probes.{name}", "value": said})
+    return tuple(found[:5])
 
 
-def _waiver(check: Check, context: Context, finding: Finding) -> tuple[str | None, str | None]:
+def _waiver(check: Check, context: Context, finding: Finding) -> tuple[Text | None, Text | None]:
     """(text of the waiver in force, text of one that has run out). Judged at the time of the snapshot."""
     if finding.status not in (Status.FAIL, Status.UNKNOWN):
         return None, None
@@ -99,8 +120,8 @@ def _waiver(check: Check, context: Context, finding: Finding) -> tuple[str | Non
             continue
         until = str(waiver["until"])
         if taken_at and taken_at[:10] <= until:
-            return f"waived until {until}: {waiver['reason']}", None
-        expired = f"the waiver ran out on {until}"
+            return say("waived until {until}: {reason}", until=until, reason=waiver["reason"]), None
+        expired = say("the waiver ran out on {until}", until=until)
     return None, expired
 
 
@@ -111,20 +132,37 @@ def _judge(check: Check, finding: Finding, context: Context) -> Result:
     if waived or (status is Status.FAIL and severity in (Severity.MINOR, Severity.INFO)):
         status = Status.WARN
     if waived or expired:
-        message = f"{message} ({waived or expired})"
+        message = say("{message} ({remark})", message=message, remark=waived or expired)
     if check.gpu and status is not Status.SKIP and context.facts.is_true("simulated.gpu"):
-        message = f"{message} {SIMULATED}"
+        message = say("{message} [simulated GPU]", message=message)
     remedy = finding.remedy
     if status is Status.UNKNOWN and remedy is None:
         remedy = _remeasure(context, finding)
+    if remedy is not None and context.in_container:
+        remedy = _for_tenant(context, remedy)
     shared = {
         name: getattr(finding, name)
         for name in ("entity", "observed", "expected", "evidence", "caused_by", "skip_reason")
     }
     result = Result(check.id, check.stage, status, severity, check.title, message, remedy=remedy, **shared)
-    return replace(result, remedy=None) if status in (Status.PASS, Status.SKIP) else result
+    if status in (Status.PASS, Status.SKIP):
+        return replace(result, remedy=None, evidence=())
+    return replace(result, waived=waived is not None)
 
 
-def _remeasure(context: Context, finding: Finding) -> Any:
-    hint = "; ".join(finding.evidence) or "no probe reported an error"
-    return context.by_hand(f"Find out why the value could not be read ({hint}), then judge again.")
+def _remeasure(context: Context, finding: Finding) -> Remedy:
+    # what the check itself read is no reason why something else could not be read
+    probes = [item for item in finding.evidence if item["path"].startswith("probes.")]
+    hint: Any = "; ".join(f"{item['path']}: {item['value']}" for item in probes)
+    text = say(
+        "Find out why the value could not be read ({hint}), then judge again.",
+        hint=hint or say("no probe reported an error"),
+    )
+    return context.by_hand(text)
+
+
+def _for_tenant(context: Context, remedy: Remedy) -> Remedy:
+    """In a rented container the machine belongs to somebody else: what is to be done there can only be asked for."""
+    if remedy.role not in HOST_ROLES and remedy.action not in HOST_ACTIONS:
+        return remedy
+    return context.by_hand(say("Ask the owner of the machine: {text}", text=remedy.text), "contact_provider")

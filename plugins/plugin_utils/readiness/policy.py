@@ -5,27 +5,36 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import difflib
-from collections.abc import Collection, Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import yaml
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.data import load
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Policy,
     Severity,
     version_key,
 )
-
-DATA = Path(__file__).resolve().parent.parent / "data" / "readiness_policy.yml"
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import XID_ACTIONS
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tiers import tier_ids, tier_policy
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "profile": ("host", "rented"),
     "headers_missing": ("fail", "warn"),
     "driver_below_floor": ("fail", "warn"),
+    "ecc": ("datacenter", "on", "off", "any"),
+    "mig": ("on", "off", "any"),
+    "driver_modules": ("open", "proprietary"),
 }
-_MAY_BE_NULL: dict[str, type] = {"expected_gpus": int, "cuda_wanted": str}
+_MAY_BE_NULL: dict[str, type] = {
+    "expected_gpus": int,
+    "cuda_wanted": str,
+    "tier": str,
+    "driver_branch": str,
+    "driver_modules": str,
+}
 _KIND_NAMES = {
     int: "a whole number of 0 or more",
     str: "a text",
@@ -33,9 +42,10 @@ _KIND_NAMES = {
     dict: "a mapping",
     list: "a list",
 }
-_VERSIONS = ("cuda_wanted", "docker_min", "compose_min", "toolkit_min")
+_VERSIONS = ("cuda_wanted", "driver_branch", "docker_min", "compose_min", "toolkit_min")
 _VERSION_TABLES = ("driver_security_floor", "cuda_min_driver")
 _SIZE_TABLES = ("disk_needs_mib",)
+_NUMBER_TABLES = ("pcie_width", "nvlink_links", "application_clock_mhz")
 
 
 class PolicyError(ValueError):
@@ -43,7 +53,7 @@ class PolicyError(ValueError):
 
 
 def default_values() -> dict[str, Any]:
-    values: dict[str, Any] = yaml.safe_load(DATA.read_text(encoding="utf-8"))
+    values: dict[str, Any] = copy.deepcopy(load("readiness_policy"))
     return values
 
 
@@ -52,17 +62,38 @@ def nearest(name: str, known: Collection[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def make_policy(wishes: Mapping[str, Any] | None, check_ids: Collection[str]) -> Policy:
-    """The default policy with `wishes` laid over it; raises PolicyError for anything it does not understand."""
+Layer = tuple[str, Mapping[str, Any]]
+
+
+def make_policy(wishes: Mapping[str, Any] | Sequence[Layer] | None, check_ids: Collection[str]) -> Policy:
+    """The built-in policy <- that of the tier <- the layers of `wishes` in their order (inventory, then `-e`).
+
+    A layer is (where it comes from, values). Raises PolicyError for anything it does not understand.
+    """
+    layers = wishes if isinstance(wishes, (list, tuple)) else [("the policy", wishes or {})]
     values = default_values()
-    for key, value in (wishes or {}).items():
-        if key not in values:
-            raise PolicyError(f"policy key {key!r} is not known{nearest(str(key), values)}")
-        _check_kind(key, value, values[key])
-        values[key] = {**values[key], **value} if isinstance(values[key], dict) else value
+    for origin, layer in layers:
+        _check_layer(origin, layer, values)
+    tier = next((layer["tier"] for _origin, layer in reversed(layers) if layer.get("tier")), None)
+    if tier is not None:
+        if tier not in tier_ids():
+            raise PolicyError(f"policy key 'tier' is {tier!r}, which is no tier; there are {', '.join(tier_ids())}")
+        layers = [(f"tier {tier}", tier_policy(tier)), *layers]
+    for _origin, layer in layers:
+        for key, value in layer.items():
+            values[key] = {**values[key], **value} if isinstance(values[key], dict) else value
     _check_values(values)
     _check_ids(values, check_ids)
     return Policy(**values)
+
+
+def _check_layer(origin: str, layer: Any, values: Mapping[str, Any]) -> None:
+    if not isinstance(layer, Mapping):
+        raise PolicyError(f"{origin} is {layer!r}; it must be a mapping of policy keys and values")
+    for key, value in layer.items():
+        if key not in values:
+            raise PolicyError(f"policy key {key!r} is not known{nearest(str(key), values)} (in {origin})")
+        _check_kind(key, value, values[key])
 
 
 def _check_kind(key: str, value: Any, default: Any) -> None:
@@ -93,6 +124,15 @@ def _check_values(values: Mapping[str, Any]) -> None:
         for name, value in values[table].items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise PolicyError(f"policy key {table}[{name!r}] is {value!r}; it must be a size in MiB")
+    for table in _NUMBER_TABLES:
+        for name, value in values[table].items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise PolicyError(f"policy key {table}[{name!r}] is {value!r}; it must be {_KIND_NAMES[int]}")
+    for code, action in values["xid_actions"].items():
+        if action not in XID_ACTIONS or not str(code).isdigit():
+            raise PolicyError(
+                f"policy key xid_actions[{code!r}] is {action!r}; it must give a number one of {', '.join(XID_ACTIONS)}"
+            )
     for name, releases in values["os_supported"].items():
         if not isinstance(releases, (list, tuple)) or not all(isinstance(item, str) for item in releases):
             raise PolicyError(

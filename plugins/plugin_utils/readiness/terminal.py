@@ -9,17 +9,27 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.junit import said
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, say
+
 Line = list[tuple[str, str]]
+
+CHANGES_SHOWN = 12
 
 SYMBOLS = {"pass": "✓", "warn": "!", "fail": "✗", "skip": "–", "unknown": "?"}
 STYLES = {"pass": "green", "warn": "yellow", "fail": "red", "skip": "dim", "unknown": "magenta"}
 VERDICTS = {
-    "ready": ("READY", "bold green"),
-    "ready_with_warnings": ("READY, with warnings", "bold yellow"),
-    "not_ready": ("NOT READY", "bold red"),
-    "unknown": ("NOT KNOWN TO BE READY", "bold magenta"),
+    "ready": (say("READY"), "bold green"),
+    "ready_with_warnings": (say("READY, with warnings"), "bold yellow"),
+    "not_ready": (say("NOT READY"), "bold red"),
+    "unknown": (say("NOT KNOWN TO BE READY"), "bold magenta"),
 }
-STAGE_COUNT_WORDS = {"warn": "warned", "fail": "failed", "unknown": "unknown", "skip": "skipped"}
+STAGES = {
+    "preflight": say("preflight"),
+    "driver": say("driver"),
+    "container": say("container"),
+    "dev": say("dev"),
+}
 INDENT = "  "
 REMEDY_INDENT = "      "
 
@@ -71,20 +81,41 @@ def _one_line(text: Any) -> str:
 
 def stage_lines(report: Mapping[str, Any]) -> list[Line]:
     lines: list[Line] = []
+    language = _language(report)
+    width = max(cells(STAGES[stage].into(language)) for stage in STAGES) + 2
     for stage in report["stages"]:
         results = [r for r in report["results"] if r["stage"] == stage]
         counts = {status: sum(r["status"] == status for r in results) for status in SYMBOLS}
         worst = next((s for s in ("fail", "unknown", "warn", "pass", "skip") if counts[s]), "skip")
         judged = len(results) - counts["skip"]
-        extras = [f"{counts[s]} {STAGE_COUNT_WORDS[s]}" for s in ("fail", "unknown", "warn", "skip") if counts[s]]
-        line: Line = [(f"{INDENT}{SYMBOLS[worst]} ", STYLES[worst]), (pad(stage, 11), "bold")]
-        line.append((pad(f"{counts['pass']} of {judged} passed", 18) if judged else pad("not judged", 18), ""))
-        line.append((", ".join(extras), STYLES[worst]))
-        lines.append(_stripped(line))
+        line: Line = [(f"{INDENT}{SYMBOLS[worst]} ", STYLES[worst]), (pad(STAGES[stage].into(language), width), "bold")]
+        told = say("{passed} of {judged} passed", passed=counts["pass"], judged=judged) if judged else say("not judged")
+        line.append((pad(told.into(language), 20), ""))
+        line.append((_joined(_counted(counts), language), STYLES[worst]))
         if not judged:
-            reasons = dict.fromkeys(r["skip_reason"] for r in results if r["skip_reason"])
-            lines[-1] = _stripped([*line, (f": {next(iter(reasons), 'nothing to judge')}", "dim")])
+            reasons = dict.fromkeys(said(r, "skip_reason", language) for r in results if r["skip_reason"])
+            line.append((f": {next(iter(reasons), say('nothing to judge').into(language))}", "dim"))
+        lines.append(_stripped(line))
     return lines
+
+
+def _language(report: Mapping[str, Any]) -> str:
+    return str(report.get("language") or "en")
+
+
+def _counted(counts: Mapping[str, int]) -> list[Text]:
+    """What is not a pass, in numbers."""
+    texts = {
+        "fail": say("{count} failed", count=counts["fail"]),
+        "unknown": say("{count} unknown", count=counts["unknown"]),
+        "warn": say("{count} warned", count=counts["warn"]),
+        "skip": say("{count} skipped", count=counts["skip"]),
+    }
+    return [text for status, text in texts.items() if counts[status]]
+
+
+def _joined(texts: Sequence[Text], language: str) -> str:
+    return ("，" if language == "zh" else ", ").join(text.into(language) for text in texts)
 
 
 def _stripped(line: Line) -> Line:
@@ -94,107 +125,179 @@ def _stripped(line: Line) -> Line:
     return [*line[:-1], (line[-1][0].rstrip(), line[-1][1])] if line else line
 
 
-def _result_lines(result: Mapping[str, Any], id_width: int, width: int) -> list[Line]:
+def _result_lines(
+    result: Mapping[str, Any], others: Sequence[str], id_width: int, width: int, language: str, evidence: bool
+) -> list[Line]:
     style = STYLES[result["status"]]
     head = f"{INDENT}{SYMBOLS[result['status']]} {pad(result['id'], id_width)}  "
-    message, entity = _one_line(result["message"]), _one_line(result["entity"] or "")
+    message, entity = _one_line(said(result, "message", language)), _one_line(result["entity"] or "")
     if entity not in message:
         message = f"{entity}: {message}"
+    if others:
+        message = say("{message} (also {others})", message=message, others=list(others)).into(language)
     texts = wrap(message, max(30, width - cells(head)))
     lines: list[Line] = [[(head, style), (texts[0], "")]]
     lines += [[(" " * cells(head), ""), (text, "")] for text in texts[1:]]
+    if evidence:
+        lines += [
+            [(f"{REMEDY_INDENT}{item['path']} = {_one_line(item['value'])}", "dim")] for item in result["evidence"]
+        ]
     remedy = result.get("remedy")
     if remedy:
-        label = "do: "
-        told = wrap(_one_line(remedy["text"]), max(30, width - len(REMEDY_INDENT) - len(label)))
-        lines += [
-            [(REMEDY_INDENT + (label if not n else " " * len(label)) + text, "dim")] for n, text in enumerate(told)
-        ]
+        label = say("do:").into(language) + " "
+        indent = " " * cells(label)
+        told = wrap(_one_line(said(remedy, "text", language)), max(30, width - len(REMEDY_INDENT) - len(indent)))
+        lines += [[(REMEDY_INDENT + (label if not n else indent) + text, "dim")] for n, text in enumerate(told)]
         # never wrapped: a command is there to be copied
         lines.append([(f"{REMEDY_INDENT}    $ {_one_line(remedy['command'])}", "cyan")])
     return lines
 
 
-def _skip_lines(results: Sequence[Mapping[str, Any]], width: int) -> list[Line]:
+def grouped(results: Sequence[Mapping[str, Any]], language: str) -> list[tuple[Mapping[str, Any], list[str]]]:
+    """The same finding on several GPUs as one, with the other GPUs' names."""
+    groups: dict[tuple[str, str, str], tuple[Mapping[str, Any], list[str]]] = {}
+    for number, result in enumerate(results):
+        entity = result["entity"] or ""
+        shape = said(result, "message", language)
+        key = (result["id"], result["status"], shape.replace(entity, "*") if entity else f"{shape}#{number}")
+        if key in groups:
+            groups[key][1].append(entity)
+        else:
+            groups[key] = (result, [])
+    return list(groups.values())
+
+
+def _skip_lines(results: Sequence[Mapping[str, Any]], width: int, language: str) -> list[Line]:
     """Skipped checks, gathered by what caused it; whole stages that were not judged are told in the stage table."""
     groups: dict[str, list[str]] = {}
     for result in results:
-        reason = f"while {result['caused_by']} fails" if result["caused_by"] else result["skip_reason"] or "no reason"
+        caused = say("while {cause} fails", cause=result["caused_by"]) if result["caused_by"] else None
+        reason = caused.into(language) if caused else said(result, "skip_reason", language)
         if result["id"] not in groups.setdefault(reason, []):
             groups[reason].append(result["id"])
     lines: list[Line] = []
     for reason, ids in groups.items():
-        text = f"not judged ({_one_line(reason)}): {', '.join(ids)}"
+        text = say("not judged ({reason}): {ids}", reason=_one_line(reason), ids=ids).into(language)
         for number, part in enumerate(wrap(text, max(30, width - 4))):
             lines.append([(f"{INDENT}{SYMBOLS['skip'] if not number else ' '} {part}", "dim")])
     return lines
 
 
-def _many(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+def _plural(number: int, one: Text, many: Text) -> Text:
+    return one if number == 1 else many
 
 
 def verdict_line(report: Mapping[str, Any], stopped: str | None = None) -> Line:
     """`stopped`: what ended the run on this host after it was judged well."""
-    counts = report["counts"]
+    counts, language = report["counts"], _language(report)
     words, style = VERDICTS[report["verdict"]]
     if stopped is not None:
-        words, style = f"STOPPED: {_one_line(stopped)}", "bold red"
+        words, style = say("STOPPED: {reason}", reason=_one_line(stopped)), "bold red"
     blockers = sum(r["status"] == "fail" and r["severity"] == "blocker" for r in report["results"])
-    said = [_many(blockers, "blocker")] if blockers else []
-    said += [_many(counts["fail"] - blockers, "other failure" if blockers else "failure")]
-    said += [_many(counts["warn"], "warning"), f"{counts['unknown']} unknown", f"{counts['skip']} skipped"]
-    told = [part for part in said if not part.startswith("0 ")] + [f"{counts['pass']} passed"]
-    line: Line = [(f"{report['host']}: {words}", style), (f" — {', '.join(told)}", "")]
+    others, warned = counts["fail"] - blockers, counts["warn"]
+    told = [
+        (blockers, _plural(blockers, say("1 blocker"), say("{count} blockers", count=blockers))),
+        (others, _plural(others, say("1 other failure"), say("{count} other failures", count=others))),
+        (warned, _plural(warned, say("1 warning"), say("{count} warnings", count=warned))),
+        (counts["unknown"], say("{count} unknown", count=counts["unknown"])),
+        (counts["skip"], say("{count} skipped", count=counts["skip"])),
+        (1, say("{count} passed", count=counts["pass"])),
+    ]
+    line: Line = [(f"{report['host']}: {words.into(language)}", style)]
+    line.append((f" — {_joined([text for number, text in told if number], language)}", ""))
     if report["simulated"]:
-        line.append((" [simulated GPU]", "bold magenta"))
+        line.append((" " + say("[simulated GPU]").into(language), "bold magenta"))
     return line
 
 
 def report_lines(
     report: Mapping[str, Any], *, width: int, show_all: bool = False, stopped: str | None = None
 ) -> list[Line]:
-    host = report["host"]
-    title = f"{host} · {', '.join(report['stages'])}"
+    host, language = report["host"], _language(report)
+    title = f"{host} · {', '.join(STAGES[stage].into(language) for stage in report['stages'])}"
     lines: list[Line] = [[(f"── {title} " + "─" * max(0, width - cells(title) - 4), "bold")]]
     lines += stage_lines(report)
     open_results = [r for r in report["results"] if r["status"] in ("fail", "unknown", "warn")]
-    shown = [r for r in report["results"] if show_all or r in open_results]
+    shown = list(report["results"]) if show_all else open_results
     if shown:
         lines.append([])
         id_width = max(len(r["id"]) for r in shown)
-        for result in shown:
-            lines += _result_lines(result, id_width, width)
+        for result, others in grouped(shown, language):
+            lines += _result_lines(result, others, id_width, width, language, show_all)
     judged_stages = {r["stage"] for r in report["results"] if r["status"] != "skip"}
     skipped = [r for r in report["results"] if r["status"] == "skip" and r["stage"] in judged_stages]
     if not show_all and skipped:
-        lines += [*([] if shown else [[]]), *_skip_lines(skipped, width)]
-    lines += [[], verdict_line(report, stopped)]
+        lines += [*([] if shown else [[]]), *_skip_lines(skipped, width, language)]
+    lines += _changed_lines(report, width, language)
+    return [*lines, [], verdict_line(report, stopped), *_closing_lines(report, language)]
+
+
+def _changed_lines(report: Mapping[str, Any], width: int, language: str) -> list[Line]:
+    since = report.get("since_ready")
+    if not since or not since["changes"]:
+        return []
+    head = say("changed since it was ready ({when}):", when=since["collected_at"]).into(language)
+    lines: list[Line] = [[], [(f"{INDENT}{head}", "bold")]]
+    for change in since["changes"][:CHANGES_SHOWN]:
+        text = f"{change['path']}: {_one_line(change['was'])} → {_one_line(change['now'])}"
+        lines += [[(f"{REMEDY_INDENT}{part}", "")] for part in wrap(text, max(30, width - 6))[:2]]
+    rest = len(since["changes"]) - CHANGES_SHOWN
+    if rest > 0:
+        lines.append([(f"{REMEDY_INDENT}{say('and {count} more, in the report', count=rest).into(language)}", "dim")])
+    return lines
+
+
+def _closing_lines(report: Mapping[str, Any], language: str) -> list[Line]:
+    lines: list[Line] = []
     if report.get("gpus"):
-        marked = " (simulated)" if report["simulated"] else ""
+        marked = " " + say("(simulated)").into(language) if report["simulated"] else ""
         lines.append([(f"{INDENT}GPU: {_one_line(', '.join(report['gpus']))}{marked}", "")])
+    tier = report.get("tier")
+    if tier:
+        text = say(
+            "tier: {title}; good for: {use}", title=said(tier, "title", language), use=said(tier, "good_for", language)
+        )
+        lines.append([(f"{INDENT}{_one_line(text.into(language))}", "")])
     if report["simulated"] and report.get("simulated_text"):
-        lines.append([(f"{INDENT}simulated: {_one_line(report['simulated_text'])}", "magenta")])
+        text = say("simulated: {what}", what=_one_line(report["simulated_text"]))
+        lines.append([(f"{INDENT}{text.into(language)}", "magenta")])
     if report["next"]["command"]:
-        lines.append([(f"{INDENT}next: {_one_line(report['next']['text'])}", "")])
+        text = say("next: {text}", text=_one_line(said(report["next"], "text", language)))
+        lines.append([(f"{INDENT}{text.into(language)}", "")])
         lines.append([(f"{INDENT}      $ {_one_line(report['next']['command'])}", "bold cyan")])
+    return lines
+
+
+def table_lines(hosts: Sequence[Mapping[str, Any]], *, width: int, language: str = "en") -> list[Line]:
+    """A line for each host of a judged folder: the worst first."""
+    order = {"not_ready": 0, "unknown": 1, "ready_with_warnings": 2, "ready": 3}
+    name_width = max((cells(_one_line(host["host"])) for host in hosts), default=0)
+    lines: list[Line] = []
+    for host in sorted(hosts, key=lambda item: (order[item["verdict"]], item["host"])):
+        words, style = VERDICTS[host["verdict"]]
+        failed = ", ".join(host["failed"][:4]) + (" …" if len(host["failed"]) > 4 else "")
+        line: Line = [(pad(_one_line(host["host"]), name_width) + "  ", ""), (pad(words.into(language), 22), style)]
+        lines.append(_stripped([*line, (failed, "")]))
     return lines
 
 
 def fleet_line(reports: Sequence[Mapping[str, Any]], stopped: Sequence[str], silent: Sequence[str]) -> Line:
     """One line for all hosts. `stopped` were judged well but did not finish; `silent` have no report at all."""
+    language = _language(reports[0]) if reports else "en"
     total = len(reports) + len(silent)
-    line: Line = [(f"fleet: {total} hosts — ", "bold")]
+    line: Line = [(say("fleet: {count} hosts —", count=total).into(language) + " ", "bold")]
     parts: list[tuple[str, str]] = []
     for verdict, (words, style) in VERDICTS.items():
         hosts = [r["host"] for r in reports if r["verdict"] == verdict and r["host"] not in stopped]
         if hosts:
             named = "" if verdict == "ready" else f" ({', '.join(hosts)})"
-            parts.append((f"{len(hosts)} {words.lower()}{named}", style))
+            parts.append((f"{len(hosts)} {words.into(language).lower()}{named}", style))
     if stopped:
-        parts.append((f"{len(stopped)} stopped ({', '.join(stopped)})", "bold red"))
+        text = say("{count} stopped ({hosts})", count=len(stopped), hosts=list(stopped))
+        parts.append((text.into(language), "bold red"))
     if silent:
-        parts.append((f"{len(silent)} without a report ({', '.join(silent)})", "bold red"))
+        text = say("{count} without a report ({hosts})", count=len(silent), hosts=list(silent))
+        parts.append((text.into(language), "bold red"))
     for number, part in enumerate(parts):
         line += [("; ", "")] * bool(number) + [part]
     return line

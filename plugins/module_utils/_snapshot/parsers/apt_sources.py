@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers.text import mask
 
 _NO = frozenset({"no", "false", "without", "off", "disable", "0"})
+_YES = frozenset({"yes", "true", "with", "on", "enable", "1"})
 
 
 def deb822(text: str, path: str) -> list[dict[str, Any]]:
@@ -108,3 +109,20 @@ def _entry(
         "components": components,
         "signed_by": mask(signed_by),
     }
+
+
+def trusted(text: str, path: str) -> bool:
+    """Say whether an enabled entry tells APT to trust a repository without a signature (apt-secure(8))."""
+    if path.endswith(".sources"):
+        return any(
+            "types" in fields
+            and fields.get("trusted", "").strip().lower() in _YES
+            and fields.get("enabled", "yes").strip().lower() not in _NO
+            for fields in _stanzas(text)
+        )
+    for raw in text.splitlines():
+        match = re.match(r"\s*(?:deb|deb-src)\s+\[([^\]]*)\]", raw.partition("#")[0])
+        option = re.search(r"(?:^|\s)trusted=(\S+)", match.group(1), re.IGNORECASE) if match else None
+        if option and option.group(1).lower() in _YES:
+            return True
+    return False

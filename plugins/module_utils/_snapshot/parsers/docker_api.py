@@ -46,7 +46,33 @@ def engine(version: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
         "default_runtime": _text(info.get("DefaultRuntime")),
         "cdi_spec_dirs": [str(item) for item in as_list(info.get("CDISpecDirs"))],
         "security_options": [str(item) for item in as_list(info.get("SecurityOptions"))],
+        "runc_version": _component(version, "runc"),
+        "containerd_version": _component(version, "containerd"),
+        "rootless": _rootless(info),
+        "discovered_devices": _discovered(info),
     }
+
+
+def _component(version: dict[str, Any], name: str) -> str | None:
+    for component in as_list(version.get("Components")):
+        component = as_dict(component)
+        if component.get("Name") == name:
+            return _text(component.get("Version"))
+    return None
+
+
+def _rootless(info: dict[str, Any]) -> bool | None:
+    if not isinstance(info.get("SecurityOptions"), list):
+        return None
+    return any(str(item).split(",")[0] == "name=rootless" for item in info["SecurityOptions"])
+
+
+def _discovered(info: dict[str, Any]) -> list[str] | None:
+    """Return the CDI devices that the engine found; engines before 29 do not say."""
+    if not isinstance(info.get("DiscoveredDevices"), list):
+        return None
+    names = [_text(as_dict(item).get("ID")) for item in info["DiscoveredDevices"]]
+    return sorted(name for name in names if name is not None)
 
 
 def _runtime_path(runtime: Any) -> str | None:
@@ -85,7 +111,28 @@ def container(inspect: dict[str, Any], engine_version: str | None) -> dict[str, 
         "ports": _ports(as_dict(as_dict(inspect.get("NetworkSettings")).get("Ports"))),
         "shm_mib": shm // (1024 * 1024) if isinstance(shm, int) else None,
         "gpu": gpu_request(config, host, engine_version),
+        "privileged": host.get("Privileged") if isinstance(host.get("Privileged"), bool) else None,
+        "mounts": _mounts(inspect.get("Mounts")),
+        # docker_gpu.probe_containers, only on request
+        "probe": None,
     }
+
+
+def _mounts(mounts: Any) -> list[dict[str, Any]]:
+    found = []
+    for mount in as_list(mounts):
+        mount = as_dict(mount)
+        if _text(mount.get("Destination")) is None:
+            continue
+        found.append(
+            {
+                "type": _text(mount.get("Type")),
+                "source": mask(_text(mount.get("Source"))),
+                "destination": str(mount["Destination"]),
+                "rw": mount.get("RW") if isinstance(mount.get("RW"), bool) else None,
+            }
+        )
+    return sorted(found, key=lambda item: str(item["destination"]))
 
 
 def _ports(ports: dict[str, Any]) -> list[dict[str, Any]]:

@@ -16,11 +16,39 @@ PREFIXES = (
     "podman",
     "nvidia",
     "libnvidia",
+    "libcuda",
     "cuda",
+    "xserver-xorg-video-nvidia",
+    "xorg-x11-drv-nvidia",
+    "kmod-nvidia",
+    "akmod-nvidia",
+    "firmware-nvidia",
+    "linux-modules-nvidia",
+    "linux-objects-nvidia",
+    "linux-signatures-nvidia",
+    "linux-image",
     "linux-headers",
+    "kernel-core",
     "kernel-devel",
+    "datacenter-gpu-manager",
 )
-NAMES = frozenset({"runc", "python3-apt", "gnupg", "ca-certificates", "unattended-upgrades", "snapd"})
+NAMES = frozenset(
+    {
+        "runc",
+        "python3-apt",
+        "gnupg",
+        "ca-certificates",
+        "unattended-upgrades",
+        "dnf-automatic",
+        "python3-dnf-plugin-versionlock",
+        "snapd",
+        "dkms",
+        "mokutil",
+        "shim-signed",
+        "nvlsm",
+        "libxnvctrl0",
+    }
+)
 
 _INSTALLED = "\nStatus: install ok installed\n"
 # dpkg(1) "Package states": these mean that dpkg was stopped in the middle
@@ -77,3 +105,27 @@ def rpm_list(text: str) -> dict[str, str]:
         if tab and wanted(name):
             installed[name] = version.replace("(none):", "")
     return installed
+
+
+def versionlock(text: str) -> list[str]:
+    """Return the names in dnf's versionlock.list, whose entries are NAME-EPOCH:VERSION-RELEASE.ARCH; "!" excludes."""
+    names = set()
+    for line in text.splitlines():
+        entry = line.strip()
+        if entry and entry[0] not in "#!":
+            names.add(re.sub(r"-\d+:.*$", "", entry))
+    return sorted(names)
+
+
+def ini(text: str, section: str, key: str) -> str | None:
+    """Return one value of dnf's configuration files; the last one counts."""
+    current, found = "", None
+    for raw in text.splitlines():
+        line = raw.strip()
+        if line.startswith("[") and line.endswith("]"):
+            current = line[1:-1].strip().lower()
+        elif current == section and line[:1] not in ("#", ";", ""):
+            name, equals, value = line.partition("=")
+            if equals and name.strip().lower() == key:
+                found = value.strip()
+    return found

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
-import socket
 import time
 from functools import partial
 from typing import Any
@@ -17,8 +15,8 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import docker_api
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers.text import json_object, mask
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import files
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources.engine_api import SOCKET, DockerAPI
 
-SOCKET = "/run/docker.sock"
 _PLUGIN_DIRS = (
     "/usr/libexec/docker/cli-plugins",
     "/usr/lib/docker/cli-plugins",
@@ -27,61 +25,9 @@ _PLUGIN_DIRS = (
 )
 # Docker's own, Ubuntu's, Debian's
 _COMPOSE_PACKAGES = ("docker-compose-plugin", "docker-compose-v2", "docker-compose")
-_BODY_CAP = 32 * 1024 * 1024
 _DAEMON_JSON = "/etc/docker/daemon.json"
 # Each start of dockerd makes this file anew
 _PID_FILE = "/run/docker.pid"
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket in place of a host and port."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-class DockerAPI:
-    """The few calls we need. Paths carry no version: the engine then speaks its own newest."""
-
-    def __init__(self, path: str = SOCKET, timeout: float = 10) -> None:
-        self._path = path
-        self._timeout = timeout
-
-    def request(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
-        """Return status and body; raises OSError or http.client.HTTPException."""
-        connection = _UnixConnection(self._path, self._timeout)
-        try:
-            payload = None if body is None else json.dumps(body)
-            headers = {"Connection": "close"}
-            if payload is not None:
-                headers["Content-Type"] = "application/json"
-            connection.request(method, path, payload, headers)
-            response = connection.getresponse()
-            return response.status, response.read(_BODY_CAP)
-        finally:
-            connection.close()
-
-    def get(self, path: str) -> Any:
-        """Return the parsed answer of a GET; an error answer is an OSError with Docker's own message."""
-        status, body = self.request("GET", path)
-        if status != 200:
-            raise OSError(f"GET {path}: HTTP {status}: {message(body)}")
-        return json.loads(body)
-
-
-def message(body: bytes) -> str:
-    """Return the text of an error answer."""
-    try:
-        return str(json.loads(body)["message"])[:300]
-    except (ValueError, KeyError, TypeError):
-        return body.decode("utf-8", "replace").strip()[:300]
 
 
 def empty(host: Host) -> dict[str, Any]:
@@ -96,6 +42,8 @@ def empty(host: Host) -> dict[str, Any]:
         "compose_version": None,
         "images": [],
         "containers": [],
+        # docker_gpu.smoke, only on request
+        "smoke": None,
     }
 
 

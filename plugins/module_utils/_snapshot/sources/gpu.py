@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import CommandResult, first_line
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import nvidia_smi
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import driver_files, kept
 
 _PCI = "/sys/bus/pci/devices"
 _NVIDIA = "0x10de"
@@ -26,16 +27,6 @@ _SMI = (
     "/usr/lib/wsl/lib/nvidia-smi",
     "/opt/bin/nvidia-smi",
     "/bin/nvidia-smi",
-)
-_LIBRARY_DIRS = (
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu",
-    "/usr/lib64",
-    "/usr/lib/wsl/lib",
-    "/usr/lib/x86_64-linux-gnu/nvidia/current",
-    "/usr/local/nvidia/lib64",
-    "/usr/local/lib",
-    "/usr/lib",
 )
 _MODPROBE_DIRS = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
 _NOUVEAU = re.compile(r"^\s*(blacklist\s+nouveau\b|install\s+nouveau\s+/(usr/)?bin/(true|false))", re.MULTILINE)
@@ -104,10 +95,14 @@ def driver_section(host: Host, smi: dict[str, Any], gpus: list[dict[str, Any]]) 
                 "nvidia_ml": _library(host, "libnvidia-ml.so.1"),
                 "cuda": _library(host, "libcuda.so.1"),
             },
-            "nouveau": {"loaded": _loaded(host, "nouveau"), "blacklisted": _nouveau_blacklisted(host)},
-            "runfile": host.exists("/usr/bin/nvidia-uninstall"),
+            "nouveau": {
+                "loaded": driver_files.nouveau(host) is not None,
+                "blacklisted": _nouveau_blacklisted(host),
+                "module": driver_files.nouveau(host),
+            },
             "persistence": all(persistence) if persistence else None,
         }
+        driver.update(driver_files.section(host, driver["module"]["version"]))
     return {**EMPTY_DRIVER, **driver, "smi": smi}
 
 
@@ -115,23 +110,16 @@ EMPTY_DRIVER: dict[str, Any] = {
     "module": {"loaded": None, "version": None, "flavour": None},
     "devnodes": [],
     "libraries": {"nvidia_ml": None, "cuda": None},
-    "nouveau": {"loaded": None, "blacklisted": None},
-    "runfile": None,
+    "nouveau": {"loaded": None, "blacklisted": None, "module": None},
     "persistence": None,
+    **driver_files.EMPTY,
 }
-
-
-def _loaded(host: Host, name: str) -> bool:
-    if host.is_dir(f"/sys/module/{name}"):
-        return True
-    modules = host.text("/proc/modules") or ""
-    return re.search(rf"^{name} ", modules, re.MULTILINE) is not None
 
 
 def _module(host: Host) -> dict[str, Any]:
     text = host.text("/proc/driver/nvidia/version")
     # Debian's module file has its own name, but registers as "nvidia"
-    loaded = text is not None or _loaded(host, "nvidia")
+    loaded = text is not None or driver_files.loaded(host, "nvidia")
     found = _VERSION.search(text or "") or _VERSION.search(host.text("/sys/module/nvidia/version") or "")
     flavour = None
     if text is not None:
@@ -165,7 +153,7 @@ def _devnodes(host: Host) -> list[dict[str, Any]]:
 
 def _library(host: Host, name: str) -> str | None:
     """Return the version in the name of the real file behind a library's link."""
-    for folder in _LIBRARY_DIRS:
+    for folder in driver_files.LIBRARY_DIRS:
         if host.exists(f"{folder}/{name}"):
             match = re.search(r"\.so\.(\d{3,}\.\d+(?:\.\d+)?)$", host.real_name(f"{folder}/{name}"))
             if match:
@@ -198,16 +186,43 @@ def smi_section(host: Host) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     path = smi_path(host)
     source = "nvidia-smi -q -x"
     if path is None:
-        host.probes.record("nvidia_smi", "missing", source, error="nvidia-smi is not installed")
+        host.probes.record(_XML, "missing", source, error="nvidia-smi is not installed")
         return smi, []
     smi["present"] = True
     result = host.runner.run([path, "-q", "-x"])
     smi["rc"] = result.rc
     smi["message"] = None if result.rc == 0 else _message(result)
+    kept.keep(host, "nvidia_smi_xml", result.stdout)
     parsed, status, error = _parse(result)
-    host.probes.record("nvidia_smi", status, source, result.ms, result.rc, error)
+    host.probes.record(_XML, status, source, result.ms, result.rc, error)
+    # only a command that worked is worth a second one; what failed or hung will do so again
+    if status == "unparsable":
+        parsed = _text_instead(host, path) or parsed
     smi["driver_version"], smi["cuda_version"] = parsed.get("driver_version"), parsed.get("cuda_version")
     return smi, parsed.get("gpus", [])
+
+
+_XML = "nvidia_smi"
+_TEXT = "nvidia_smi_text"
+# every call that enters the driver; after one that hung no other is made
+_DRIVER_PROBES = (_XML, _TEXT, "topo_p2p", "nvlink", "topo_matrix", "cuda")
+
+
+def answers(host: Host) -> bool:
+    """Say whether no NVIDIA call of this run has hung so far."""
+    return all(host.probes.status(name) != "timeout" for name in _DRIVER_PROBES)
+
+
+def _text_instead(host: Host, path: str) -> dict[str, Any]:
+    result = host.runner.run([path, "-q"])
+    kept.keep(host, _TEXT, result.stdout)
+    try:
+        parsed = nvidia_smi.parse_text(result.stdout)
+    except ValueError as exc:
+        host.probes.record(_TEXT, "unparsable", "nvidia-smi -q", result.ms, result.rc, str(exc))
+        return {}
+    host.probes.command(_TEXT, "nvidia-smi -q", result)
+    return parsed
 
 
 def _parse(result: CommandResult) -> tuple[dict[str, Any], str, str | None]:
@@ -215,7 +230,7 @@ def _parse(result: CommandResult) -> tuple[dict[str, Any], str, str | None]:
     if "<nvidia_smi_log" not in result.stdout and result.status != "ok":
         return {}, result.status, result.error
     try:
-        return nvidia_smi.parse(result.stdout), result.status, result.error
+        return nvidia_smi.parse_any(result.stdout), result.status, result.error
     except ValueError as exc:
         return {}, ("unparsable" if result.status == "ok" else result.status), str(exc)
 

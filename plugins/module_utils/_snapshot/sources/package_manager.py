@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import struct
 import sys
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import apt_sources
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import apt_conf, apt_sources
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import packages as parse
 
 _DPKG = "/var/lib/dpkg/status"
@@ -40,11 +41,17 @@ def section(host: Host) -> dict[str, Any]:
         known["installed"] = _rpm(host)
     else:
         host.probes.record("packages", "missing", _DPKG, error="neither a dpkg nor an rpm database was found")
+    sources, trusted = _sources(host)
+    if manager == "dnf":
+        known["holds"] = parse.versionlock(host.text("/etc/dnf/plugins/versionlock.list") or "")
     return {
         "manager": manager,
         "lock": _lock(host) if manager == "apt" else {"held": None, "pid": None, "comm": None},
         **known,
-        "sources": _sources(host),
+        "sources": sources,
+        "unattended": _unattended(host, manager, known["installed"]),
+        "snaps": _snaps(host),
+        "trusted_sources": trusted,
     }
 
 
@@ -59,18 +66,36 @@ def _rpm(host: Host) -> dict[str, str]:
     return {name: version[2:] if version.startswith("0:") else version for name, version in installed.items()}
 
 
-def _sources(host: Host) -> list[dict[str, Any]]:
+EMPTY: dict[str, Any] = {
+    "manager": None,
+    "lock": {"held": None, "pid": None, "comm": None},
+    "broken": [],
+    "installed": {},
+    "holds": [],
+    "sources": [],
+    "unattended": {"installed": None, "enabled": None, "excludes": []},
+    "snaps": None,
+    "trusted_sources": [],
+}
+
+
+def _sources(host: Host) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the entries, and the files that have APT trust an unsigned repository."""
     found: list[dict[str, Any]] = []
+    trusted: list[str] = []
     with host.probes.watch("package_sources", "/etc/apt, /etc/yum.repos.d"):
         errors = []
         for path in _source_files(host):
             try:
-                found += _parser(path)(host.read(path), path)
+                text = host.read(path)
+                found += _parser(path)(text, path)
+                if not path.endswith(".repo") and apt_sources.trusted(text, path):
+                    trusted.append(path)
             except (OSError, ValueError) as exc:
                 errors.append(exc)
         if errors:
             raise errors[0]
-    return found
+    return found, trusted
 
 
 def _source_files(host: Host) -> list[str]:
@@ -86,6 +111,67 @@ def _parser(path: str) -> Any:
     if path.endswith(".sources"):
         return apt_sources.deb822
     return apt_sources.yum_repos if path.endswith(".repo") else apt_sources.one_line
+
+
+def apt_settings(host: Host) -> apt_conf.Settings:
+    """Return APT's configuration; files are read in the order of apt.conf(5), a later value replaces an earlier one."""
+    folder = "/etc/apt/apt.conf.d"
+    paths = [f"{folder}/{name}" for name in host.names(folder) if re.fullmatch(r"[\w-]+|[\w.-]+\.conf", name)]
+    settings: apt_conf.Settings = {}
+    for path in [*paths, "/etc/apt/apt.conf"]:
+        apt_conf.parse(host.text(path) or "", settings)
+    return settings
+
+
+def _unattended(host: Host, manager: str | None, installed: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {"installed": None, "enabled": None, "excludes": []}
+    with host.probes.watch("unattended", "/etc/apt/apt.conf.d, /etc/dnf"):
+        if manager == "apt":
+            settings = apt_settings(host)
+            found["installed"] = "unattended-upgrades" in installed
+            # a number of days, "always", or a number with a unit; unset means never (apt.systemd.daily)
+            interval = apt_conf.value(settings, "APT::Periodic::Unattended-Upgrade") or "0"
+            periodic = apt_conf.value(settings, "APT::Periodic::Enable") or "1"
+            found["enabled"] = found["installed"] and not _never(interval) and not _never(periodic)
+            found["excludes"] = apt_conf.entries(settings, "Unattended-Upgrade::Package-Blacklist")
+        elif manager == "dnf":
+            found.update(_dnf_automatic(host, installed))
+    return found
+
+
+def _never(interval: str) -> bool:
+    return re.fullmatch(r"0*[smhd]?", interval.strip()) is not None or interval.strip().lower() in ("false", "no")
+
+
+def _dnf_automatic(host: Host, installed: dict[str, str]) -> dict[str, Any]:
+    if not installed and not host.exists("/etc/dnf/automatic.conf"):
+        return {"installed": None if not host.live else False, "enabled": None if not host.live else False}
+    automatic, main = (host.text(f"/etc/dnf/{name}.conf") or "" for name in ("automatic", "dnf"))
+    wants = host.names("/etc/systemd/system/timers.target.wants")
+    apply = (parse.ini(automatic, "commands", "apply_updates") or "no").lower() in ("yes", "true", "1", "on")
+    excludes = [
+        parse.ini(text, section, key) or ""
+        for text, section in ((main, "main"), (automatic, "base"))
+        for key in ("exclude", "excludepkgs")
+    ]
+    return {
+        "installed": "dnf-automatic" in installed or host.exists("/etc/dnf/automatic.conf"),
+        # dnf-automatic-install.timer applies whatever the file says
+        "enabled": "dnf-automatic-install.timer" in wants or (apply and "dnf-automatic.timer" in wants),
+        "excludes": re.split(r"[\s,]+", " ".join(excludes).strip()) if any(excludes) else [],
+    }
+
+
+def _snaps(host: Host) -> list[str] | None:
+    """Return the names of the snaps; null if they cannot be listed."""
+    folder = "/var/lib/snapd/snaps"
+    if not host.exists(folder):
+        return []
+    try:
+        names = os.listdir(host.path(folder))
+    except OSError:
+        return None
+    return sorted({name.partition("_")[0] for name in names if name.endswith(".snap")})
 
 
 def _lock(host: Host) -> dict[str, Any]:

@@ -24,6 +24,8 @@ _BUNDLES = (
 )
 # every CUDA program opens these two
 _ALWAYS = ("/dev/nvidiactl", "/dev/nvidia-uvm")
+# Nodes that CUDA does not need. A specification may have got them after the container was made.
+_OPTIONAL = re.compile(r"/dev/(?:dri/.*|nvidia-modeset|nvidia-uvm-tools|nvidia-caps-imex-channels/.*)")
 
 
 def judge(host: Host, docker: dict[str, Any], blocks: Blocks, documents: dict[str, list[dict[str, Any]]]) -> None:
@@ -46,23 +48,32 @@ def _rules(
 ) -> tuple[bool | None, list[str]]:
     paths, complete = expected(host, container["gpu"], documents)
     numbers = {path: number for path, number in ((path, _number(host, path)) for path in paths) if number is not None}
-    rules = _oci_rules(host, container["id"])
-    if rules is None or not numbers:
+    if not numbers:
         return None, []
-    missing = [path for path, number in numbers.items() if not device_rules.oci_allows(rules, *number)]
-    if docker["cgroup_driver"] == "systemd":
-        scope = blocks.get(f"docker-{container['id']}.scope")
-        if scope is None:
-            return (False, missing) if missing else (None, [])
-        policy, entries = systemctl.first(scope, "DevicePolicy"), scope.get("DeviceAllow", [])
-        missing += [
-            path
-            for path, number in numbers.items()
-            if path not in missing and not device_rules.systemd_allows(policy, entries, path, number, majors)
-        ]
+    if docker["cgroup_driver"] == "cgroupfs":
+        # systemd does not know the container's group: a reload, and since runc 1.0.0 an update, leave it alone (tried)
+        return True, []
+    rules = _oci_rules(host, container["id"])
+    scope = blocks.get(f"docker-{container['id']}.scope")
+    if scope is None or "DevicePolicy" not in scope or docker["cgroup_driver"] != "systemd":
+        missing = [] if rules is None else [path for path, number in numbers.items() if _lacks(rules, number)]
+        return (False, missing) if missing else (None, [])
+    # What systemd puts back at a reload decides, and nothing else. config.json says too much: runc 1.1.3 to 1.1.6
+    # leaves out every node without a link in /dev/char, and any runc a major that /proc/devices does not name. It may
+    # say too little, too: `systemctl set-property ... DeviceAllow=` keeps a container that the hook has served.
+    policy, entries = systemctl.first(scope, "DevicePolicy"), scope.get("DeviceAllow", [])
+    missing = [
+        path
+        for path, number in numbers.items()
+        if not device_rules.systemd_allows(policy, entries, path, number, majors)
+    ]
     if missing:
         return False, missing
     return (True if complete else None), []
+
+
+def _lacks(rules: list[Any], number: tuple[int, int]) -> bool:
+    return not device_rules.oci_allows(rules, *number)
 
 
 def expected(host: Host, gpu: dict[str, Any], documents: dict[str, list[dict[str, Any]]]) -> tuple[list[str], bool]:
@@ -79,7 +90,7 @@ def expected(host: Host, gpu: dict[str, Any], documents: dict[str, list[dict[str
         complete = complete and nodes is not None
         paths += nodes or []
     if complete:
-        return list(dict.fromkeys(paths)), True
+        return [path for path in dict.fromkeys(paths) if not _OPTIONAL.fullmatch(path)], True
     if gpu["devices"] == ["all"]:
         # jit-cdi and the hook need no specification file: "all" is what is in /dev
         cards = [f"/dev/{name}" for name in host.names("/dev") if re.fullmatch(r"nvidia\d+", name)]

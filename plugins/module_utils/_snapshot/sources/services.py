@@ -19,6 +19,13 @@ UNITS = (
     "nvidia-cdi-refresh.service",
     "nvidia-cdi-refresh.path",
     "ssh.service",
+    "unattended-upgrades.service",
+    "apt-daily-upgrade.timer",
+    "dnf-automatic.timer",
+    "dnf-automatic-install.timer",
+    "systemd-timesyncd.service",
+    "chrony.service",
+    "chronyd.service",
 )
 _PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,UnitFileState,ActiveEnterTimestamp,DevicePolicy,DeviceAllow"
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,11 @@ _DISKS = frozenset(
     {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "jfs", "reiserfs", "vfat", "exfat", "ntfs3", "bcachefs"}
 )
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "lustre", "gpfs", "beegfs", "glusterfs", "9p", "virtiofs"})
+# programs are unpacked and run there; Debian 13 keeps it in memory
+_TEMPORARY = frozenset({"/tmp", "/var/tmp"})
+# what a share's options may hold, and layers of containers, which are long and say nothing
+_SECRET = re.compile(r"((?:pass(?:word)?|secret|username|user|credentials|key)\w*=).*", re.IGNORECASE)
+_LAYERS = ("lowerdir=", "upperdir=", "workdir=")
 _MIB = 1024 * 1024
 # a dead NFS server blocks statvfs for ever
 _WAIT_S = 2.0
@@ -43,6 +49,8 @@ def _holds_data(host: Host, entry: dict[str, Any]) -> bool:
         return True
     if mount.startswith(("/var/lib/docker/", "/snap/", "/run/", "/proc/", "/sys/")):
         return False
+    if kind == "tmpfs":
+        return mount in _TEMPORARY
     if kind in _NETWORK or kind.startswith("fuse."):
         return True
     # /etc/hosts and the like are single files bound into a container
@@ -71,4 +79,9 @@ def _entry(entry: dict[str, Any], size: dict[str, Any]) -> dict[str, Any]:
         "size_mib": size.get("size_mib"),
         "free_mib": size.get("free_mib"),
         "inodes_free_pct": size.get("inodes_free_pct"),
+        "options": [
+            _SECRET.sub(r"\1***", parse.mask(option))[:200]
+            for option in entry["options"]
+            if option and not option.startswith(_LAYERS)
+        ],
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import text as parse
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import cgroup, kernels, rented
 
 _DEBIAN = frozenset({"debian", "ubuntu"})
 _RHEL = frozenset({"rhel", "fedora", "centos"})
@@ -33,6 +34,15 @@ _CONTAINERS = frozenset(
 )
 # UEFI: the variable SecureBoot of the global vendor; efivarfs puts four bytes of attributes before the value
 _SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+_SETUP_MODE = "/sys/firmware/efi/efivars/SetupMode-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+# shim's list of the machine owner's keys, and how many bytes of attributes stand before it
+_MOK = (
+    ("/sys/firmware/efi/mok-variables/MokListRT", 0),
+    ("/sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23", 4),
+)
+# subjects of the distributions' certificates; those of dkms and of the owner read "... Module Signature key"
+_VENDOR_KEY = re.compile(rb"Master Certificate Authority|Secure Boot (?:Root )?CA|Secure Boot Signing", re.I)
+_MIB = 1024 * 1024
 # what the firmware of a virtual machine says of itself in DMI (product name and vendor)
 _DMI = (
     ("KVM", "kvm"),
@@ -96,28 +106,41 @@ def _cgroup(host: Host) -> str | None:
 
 def virt_section(host: Host, detected: str | None) -> dict[str, Any]:
     """Bare metal, virtual machine or container. `detected` is the answer of systemd-detect-virt, if any."""
-    container, markers = _container(host)
-    wsl = host.exists("/dev/dxg") or "microsoft" in (host.text("/proc/sys/kernel/osrelease") or "").lower()
+    environ = parse.environ(host.text("/proc/1/environ") or "")
+    names = rented.variables(host, environ)
+    container, markers = _container(host, environ, names)
     machine = _machine(host)
     if detected in _CONTAINERS and detected != "wsl":
         container = detected
         markers.append(f"systemd-detect-virt: {detected}")
     elif detected not in (None, "none", "wsl"):
         machine = machine or detected
-    if wsl:
-        markers.append("wsl")
+    wsl = _wsl(host)
+    markers += wsl
     if machine:
         markers.append(f"machine: {machine}")
-    kind = "container" if container else "vm" if (machine or wsl) else "bare"
+    if container and (host.exists("/var/run/docker.sock") or host.exists("/run/docker.sock")):
+        # a daemon inside the container, or the socket of the one outside
+        markers.append("nested: /var/run/docker.sock")
     return {
-        "kind": kind,
+        "kind": "container" if container else "vm" if (machine or wsl) else "bare",
         "technology": container or ("wsl" if wsl else machine),
-        "wsl": wsl,
+        "wsl": bool(wsl),
         "markers": markers,
+        # a virtual machine with a folder of the same name is nobody's container
+        "rented": rented.find(host, names) if container else {"provider": None, "markers": []},
     }
 
 
-def _container(host: Host) -> tuple[str | None, list[str]]:
+def _wsl(host: Host) -> list[str]:
+    found = [f"wsl: {path}" for path in ("/dev/dxg", "/usr/lib/wsl/lib") if host.exists(path)]
+    if "microsoft" in (host.text("/proc/sys/kernel/osrelease") or "").lower():
+        found.append("wsl: /proc/sys/kernel/osrelease")
+    # toolkits leave the folder behind on machines that are no WSL
+    return [] if found == ["wsl: /usr/lib/wsl/lib"] else found
+
+
+def _container(host: Host, environ: dict[str, str], names: set[str]) -> tuple[str | None, list[str]]:
     found: list[tuple[str, str]] = []
     if host.exists("/run/.containerenv"):
         found.append(("podman", "/run/.containerenv"))
@@ -126,11 +149,17 @@ def _container(host: Host) -> tuple[str | None, list[str]]:
     named = host.text("/run/systemd/container")
     if named:
         found.append((named, "/run/systemd/container"))
-    environ = parse.environ(host.text("/proc/1/environ") or "")
     if environ.get("container"):
         found.append((environ["container"], "/proc/1/environ: container"))
-    for name in ("KUBERNETES_SERVICE_HOST", "AutoDLContainerUUID"):
-        if name in environ or (host.live and name in os.environ):
+    if host.exists("/dev/lxd/sock") or host.exists("/dev/incus/sock"):
+        found.append(("lxc", "/dev/lxd/sock"))
+    # cgroup v1, or v2 without a namespace of its own: "/docker/ID", "/lxc.payload.NAME", "/kubepods/..."
+    match = re.search(r"/(docker|lxc|kubepods|libpod)[/.-]", host.text("/proc/1/cgroup") or "")
+    if match:
+        technology = {"kubepods": "container-other", "libpod": "podman"}.get(match.group(1), match.group(1))
+        found.append((technology, f"/proc/1/cgroup: {match.group(1)}"))
+    for name in ("KUBERNETES_SERVICE_HOST", *rented.telling(names)):
+        if name in names:
             found.append(("container-other", f"environment: {name}"))
     if host.exists("/init/others/help"):
         found.append(("container-other", "/init/others/help"))
@@ -150,59 +179,138 @@ def kernel_section(host: Host, family: str) -> dict[str, Any]:
     """Which kernel runs, which are installed, and whether a reboot is due."""
     running = None
     with host.probes.watch("kernel", "/proc/sys/kernel/osrelease, /lib/modules, /boot"):
-        running = host.read("/proc/sys/kernel/osrelease").strip() or None
-    releases = [
-        name
-        for name in host.names("/lib/modules")
-        # a removed kernel leaves a folder with dkms modules behind; it has no modules of its own
-        if host.is_dir(f"/lib/modules/{name}/kernel") or host.exists(f"/boot/vmlinuz-{name}")
-    ]
+        release = host.read("/proc/sys/kernel/osrelease").strip()
+        # it becomes part of paths
+        if not re.fullmatch(r"[\w.+~-]{1,100}", release):
+            raise ValueError(f"{release[:40]!r} is no name of a kernel")
+        running = release
+    installed = kernels.installed(host, running)
     required = host.exists("/run/reboot-required") or host.exists("/var/run/reboot-required")
     packages = host.text("/run/reboot-required.pkgs") or host.text("/var/run/reboot-required.pkgs") or ""
     return {
         "running": running,
-        "cmdline": host.text("/proc/cmdline"),
-        "installed": [{"release": release} for release in releases],
+        "cmdline": parse.mask(host.text("/proc/cmdline")),
+        "installed": installed,
         "headers": bool(running) and host.exists(f"/lib/modules/{running}/build"),
         # only Debian and Ubuntu keep this flag file
         "reboot_required": required if family == "debian" else (True if required else None),
         "reboot_packages": sorted(set(packages.split())),
+        "newest": kernels.newest(installed),
+        "compiler": parse.os_compiler(host.text("/proc/version") or ""),
+        "compilers": kernels.compilers(host),
     }
+
+
+EMPTY_FIRMWARE: dict[str, Any] = {
+    "efi": None,
+    "secure_boot": None,
+    "setup_mode": None,
+    "lockdown": None,
+    "mok_keys": None,
+}
 
 
 def firmware_section(host: Host) -> dict[str, Any]:
     """UEFI and Secure Boot; null where /sys/firmware is empty (masked in containers)."""
+    found = {**EMPTY_FIRMWARE, "lockdown": _lockdown(host)}
     if not host.names("/sys/firmware"):
         host.probes.record("firmware", "missing", "/sys/firmware", error="/sys/firmware is empty or cannot be read")
-        return {"efi": None, "secure_boot": None}
+        return found
     efi = host.is_dir("/sys/firmware/efi")
-    secure_boot: bool | None = None if efi else False
+    found.update(efi=efi, secure_boot=None if efi else False)
     with host.probes.watch("firmware", _SECURE_BOOT if efi else "/sys/firmware"):
         if efi:
-            value = host.read_bytes(_SECURE_BOOT, 16)
-            if len(value) < 5:
-                raise ValueError(f"{_SECURE_BOOT} has {len(value)} bytes, expected 5")
-            secure_boot = value[4] == 1
-    return {"efi": efi, "secure_boot": secure_boot}
+            found["mok_keys"] = _mok_keys(host)
+            found["secure_boot"] = _efi_flag(host, _SECURE_BOOT)
+            found["setup_mode"] = _efi_flag(host, _SETUP_MODE) if host.exists(_SETUP_MODE) else None
+    return found
+
+
+def _efi_flag(host: Host, path: str) -> bool:
+    value = host.read_bytes(path, 16)
+    if len(value) < 5:
+        raise ValueError(f"{path} has {len(value)} bytes, expected 5")
+    return value[4] == 1
+
+
+def _lockdown(host: Host) -> str | None:
+    word = parse.bracketed(host.text("/sys/kernel/security/lockdown"))
+    return word if word in ("none", "integrity", "confidentiality") else None
+
+
+def _mok_keys(host: Host) -> int | None:
+    """Return how many certificates the owner enrolled. shim lists the distribution's own one there, too."""
+    for path, attributes in _MOK:
+        try:
+            value = host.read_bytes(path, 1024 * 1024)[attributes:]
+            return sum(1 for key in parse.efi_certificates(value) if not _VENDOR_KEY.search(key))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError):
+            return None
+    # shim makes the list only if there is something in it
+    return 0 if host.names("/sys/firmware/efi/efivars") else None
 
 
 def memory_section(host: Host) -> dict[str, Any]:
-    """Memory of the machine in MiB."""
+    """Memory of the machine and what of it we may use, in MiB."""
     text = ""
     with host.probes.watch("memory", "/proc/meminfo"):
         text = host.read("/proc/meminfo")
+    total = parse.meminfo_mib(text, "MemTotal")
     return {
-        "total_mib": parse.meminfo_mib(text, "MemTotal"),
+        "total_mib": total,
         "available_mib": parse.meminfo_mib(text, "MemAvailable"),
+        "limit_mib": cgroup.memory_mib(host, total),
+        "shm_mib": _shm_mib(host),
     }
 
 
+def _shm_mib(host: Host) -> int | None:
+    if host.live:
+        try:
+            status = os.statvfs("/dev/shm")
+        except OSError:
+            return None
+        return status.f_blocks * status.f_frsize // _MIB
+    for mount in parse.mounts(host.text("/proc/self/mounts") or ""):
+        size = next((option[5:] for option in mount["options"] if option.startswith("size=")), "")
+        if mount["mount"] == "/dev/shm" and re.fullmatch(r"\d{1,15}k", size):
+            return int(size[:-1]) // 1024
+    return None
+
+
 def cpu_section(host: Host) -> dict[str, Any]:
-    """Number of processors that are online."""
-    count = 0
+    """Processors that are online, and how many of them we may use."""
+    text = ""
     with host.probes.watch("cpu", "/proc/cpuinfo"):
-        count = len(re.findall(r"^processor\s*:", host.read("/proc/cpuinfo"), re.MULTILINE))
-    return {"count": count or None}
+        text = host.read("/proc/cpuinfo")
+    count = len(re.findall(r"^processor\s*:", text, re.MULTILINE))
+    model = re.search(r"^model name\s*: *(\S.*)$", text, re.MULTILINE)
+    flags = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
+    sockets = set(re.findall(r"^physical id\s*: *(\d+)$", text, re.MULTILINE))
+    return {
+        "count": count or None,
+        "model": model.group(1).strip()[:200] if model else None,
+        "sockets": len(sockets) or _packages(host, count),
+        # only x86 has "flags"; others say "Features"
+        "avx2": "avx2" in flags.group(1).split() if flags else None,
+        "limit": cgroup.cpus(host),
+    }
+
+
+def _packages(host: Host, count: int) -> int | None:
+    """Return the sockets that sysfs tells, for machines whose cpuinfo does not (aarch64)."""
+    found = {
+        host.text(f"/sys/devices/system/cpu/cpu{number}/topology/physical_package_id")
+        for number in range(min(count, 512))
+    } - {None, "", "-1"}
+    return len(found) or None
+
+
+def selinux_section(host: Host) -> dict[str, Any]:
+    """Whether SELinux enforces; null where there is no SELinux."""
+    return {"enforcing": {"1": True, "0": False}.get(host.text("/sys/fs/selinux/enforce") or "")}
 
 
 def simulation(host: Host) -> dict[str, Any]:

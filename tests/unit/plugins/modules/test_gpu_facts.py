@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot import collector, subset
 from ansible_collections.gpuready.bootstrap.plugins.modules import gpu_facts
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -67,6 +68,7 @@ def test_a_misspelt_option_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_documentation_names_every_option() -> None:
     documented = yaml.safe_load(gpu_facts.DOCUMENTATION)
-    assert set(documented["options"]) == {"root", "watch", "repositories", "dev", "timeout"}
+    assert set(documented["options"]) == {*collector.Wishes._fields, "root", "timeout"}
+    assert documented["options"]["subset"]["choices"] == list(subset.CHOICES)
     for text in (gpu_facts.EXAMPLES, gpu_facts.RETURN):
         assert yaml.safe_load(text)

@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot import collector
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot import collector, subset
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import (
     dev,
@@ -23,6 +23,7 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sourc
     gpu,
     network,
     package_manager,
+    pci,
     rules,
     services,
     storage,
@@ -34,6 +35,7 @@ from hypothesis import strategies as st
 
 REPOSITORY = Path(__file__).resolve().parents[5]
 SCHEMA = json.loads((REPOSITORY / "docs/snapshot.schema.json").read_text())
+SAVED = REPOSITORY / "tests/fixtures/snapshots"
 TREES = sorted(path.name for path in (REPOSITORY / "tests/fixtures/roots").iterdir() if path.is_dir())
 RootOf = Callable[[str], Path]
 
@@ -62,7 +64,9 @@ def test_the_schema_can_say_no(root_of: RootOf, runner: Runner) -> None:
             check({**snapshot, **damage})
 
 
-@pytest.mark.parametrize("path", sorted((REPOSITORY / "tests/fixtures/snapshots").glob("*.json")), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / "tests/fixtures/snapshots").rglob("*.json")), ids=lambda p: p.name
+)
 def test_saved_snapshots_obey_the_schema(path: Path) -> None:
     check(json.loads(path.read_text()))
 
@@ -70,7 +74,23 @@ def test_saved_snapshots_obey_the_schema(path: Path) -> None:
 @pytest.mark.parametrize("name", TREES)
 def test_every_tree_gives_a_valid_snapshot(name: str, root_of: RootOf, runner: Runner) -> None:
     repositories = [{"name": "a", "url": "http://127.0.0.1:9/"}]
-    check(collector.collect(runner, str(root_of(name)), ["/srv"], repositories, [{"container": "dev"}]))
+    wishes = collector.Wishes(watch=["/srv"], repositories=repositories, dev=[{"container": "dev"}], raw=True)
+    check(collector.collect(runner, str(root_of(name)), wishes))
+
+
+@pytest.mark.parametrize("words", [["pci"], ["driver", "gpus"], ["docker"], ["!dev", "!network"], ["time"], ["raw"]])
+def test_only_the_sections_asked_for_are_there(words: list[str], root_of: RootOf, runner: Runner) -> None:
+    snapshot = collector.collect(runner, str(root_of("debian13_ready")), collector.Wishes(subset=words))
+    check(snapshot)
+    assert set(snapshot) & set(subset.NAMES) == subset.chosen(words)
+    assert set(subset.ALWAYS) <= set(snapshot)
+    assert snapshot["collector"]["subset"] == words
+
+
+def test_a_subset_is_named_or_taken_from_all() -> None:
+    assert subset.chosen(["all"]) == subset.chosen([]) == set(subset.NAMES)
+    assert subset.chosen(["!cuda"]) == set(subset.NAMES) - {"cuda"}
+    assert subset.chosen(["cuda", "pci", "!pci"]) == {"cuda"}
 
 
 def test_this_machine_gives_a_valid_snapshot_quickly(runner: Runner) -> None:
@@ -160,7 +180,7 @@ def test_looking_changes_nothing(root_of: RootOf, runner: Runner) -> None:
         return found
 
     before = state()
-    collector.collect(runner, str(root), watch=["/etc"])
+    collector.collect(runner, str(root), collector.Wishes(watch=["/etc"]))
     assert state() == before
 
 
@@ -183,7 +203,7 @@ SECTIONS = [
     (package_manager, "section"),
     (files, "section"),
     (storage, "section"),
-    (gpu, "pci_section"),
+    (pci, "section"),
     (gpu, "smi_section"),
     (gpu, "driver_section"),
     (toolkit, "section"),
@@ -222,7 +242,7 @@ def test_a_probe_that_hangs_in_the_kernel_is_left_behind(
 
     monkeypatch.setattr(gpu, "smi_section", hang)
     host = Host(str(root_of("debian13_ready")), runner)
-    reader = collector.Collector(host)
+    reader = collector.Collector(host, collector.Wishes())
     reader.deadline = time.monotonic() + 0.3
     snapshot = reader.collect()
     check(snapshot)

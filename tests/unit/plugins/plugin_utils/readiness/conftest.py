@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import copy
-import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,27 +13,10 @@ from typing import Any
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import judge
 
-SNAPSHOTS = Path(__file__).resolve().parents[4] / "fixtures" / "snapshots"
-DROP = "<dropped>"
+# tests are imported each for itself (--import-mode=importlib); these share a file
+sys.path.insert(0, str(Path(__file__).parent))
 
-
-def load(name: str) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads((SNAPSHOTS / f"{name}.json").read_text(encoding="utf-8"))
-    return data
-
-
-def change(data: dict[str, Any], path: str, value: Any) -> None:
-    """Set `a.b.0.c`, or remove it. Keys with dots are not needed here."""
-    *parents, last = path.split(".")
-    node: Any = data
-    for key in parents:
-        node = node[int(key)] if isinstance(node, list) else node[key]
-    if value == DROP:
-        del node[int(last) if isinstance(node, list) else last]
-    elif isinstance(node, list):
-        node[int(last)] = value
-    else:
-        node[last] = value
+from saved import change, load
 
 
 @pytest.fixture

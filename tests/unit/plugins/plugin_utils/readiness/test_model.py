@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
-    UnmeasuredError,
-    View,
-    version_at_least,
-    version_key,
-)
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import version_at_least, version_key
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import UnmeasuredError, View
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.data import read
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import (
-    DATA,
     PolicyError,
     default_values,
     make_policy,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.registry import CHECK_IDS
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tiers import tier_ids, tier_policy
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +25,7 @@ JSON = st.recursive(
 
 def test_the_default_policy_is_valid_and_every_key_is_explained() -> None:
     assert make_policy(None, CHECK_IDS) == make_policy({}, CHECK_IDS)
-    lines = DATA.read_text(encoding="utf-8").splitlines()
+    lines = read("readiness_policy.yml").splitlines()
     start = lines.index("---")
     for key in default_values():
         number = next(n for n, line in enumerate(lines) if line.startswith(f"{key}:"))
@@ -71,3 +72,31 @@ def test_any_value_is_taken_or_refused_but_never_breaks(key: str, value: Any) ->
         make_policy({key: value}, CHECK_IDS)
     except PolicyError as error:
         assert key in str(error) or "waiver" in str(error)
+
+
+def test_layers_lie_over_each_other_tier_first() -> None:
+    tier = next(name for name in tier_ids() if "expected_gpus" in tier_policy(name))
+    assert make_policy([("inventory", {"tier": tier})], CHECK_IDS).expected_gpus == tier_policy(tier)["expected_gpus"]
+    layers = [("inventory", {"tier": tier, "expected_gpus": 3, "severity": {"PRE-RAM": "minor"}}), ("-e", {"skip": []})]
+    policy = make_policy(layers, CHECK_IDS)
+    assert (policy.expected_gpus, policy.severity["PRE-RAM"]) == (3, "minor")
+    assert make_policy([*layers, ("-e", {"expected_gpus": 2})], CHECK_IDS).expected_gpus == 2
+
+
+@pytest.mark.parametrize(
+    ("layers", "says"),
+    [
+        ([("inventory", {"tier": "t99"})], "'t99', which is no tier; there are "),
+        (
+            [("the inventory's policy", {"expected_gpu": 1})],
+            r"did you mean expected_gpus\? \(in the inventory's policy\)",
+        ),
+        ([("-e", ["x"])], "-e is .* it must be a mapping"),
+        ([("-e", {"waive": [{"id": "PRE-RAM", "reason": "x"}]})], "each waiver needs id, until and reason"),
+        ([("-e", {"waive": [{"id": "PRE-RAM", "reason": "x", "until": "soon"}]})], "write the day as '2027-01-31'"),
+        ([("-e", {"severity": {"PRE-RAMM": "minor"}})], "PRE-RAMM.* did you mean PRE-RAM"),
+    ],
+)
+def test_a_layer_that_cannot_be_used_says_where_it_comes_from(layers: Any, says: str) -> None:
+    with pytest.raises(PolicyError, match=says):
+        make_policy(layers, CHECK_IDS)

@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # it ships no type information
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import ROLES
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import ROLES
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import failure_message, judge
 
 SCHEMA = Path(__file__).resolve().parents[5] / "docs" / "report.schema.json"

@@ -71,3 +71,9 @@ def test_credentials_are_masked_in_every_format() -> None:
 def test_a_broken_repo_file_names_itself() -> None:
     with pytest.raises(ValueError, match=r"/etc/yum.repos.d/x.repo"):
         parse.yum_repos("no section = here\n", "/etc/yum.repos.d/x.repo")
+
+
+@given(st.text())
+def test_no_text_makes_trusted_raise(text: str) -> None:
+    parse.trusted(text, "/a.list")
+    parse.trusted(text, "/a.sources")

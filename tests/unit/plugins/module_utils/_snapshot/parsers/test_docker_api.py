@@ -128,3 +128,35 @@ def test_odd_answers_never_raise(answer: Any, version: str | None) -> None:
     json.dumps(api.container(api.as_dict(answer), version))
     json.dumps(api.images(answer))
     json.dumps(api.engine(api.as_dict(answer), api.as_dict(answer)))
+
+
+def test_the_parts_of_the_engine() -> None:
+    version = {
+        "Components": [{"Name": "containerd", "Version": "1.7.24"}, {"Name": "runc", "Version": "1.1.5+ds1"}, None]
+    }
+    devices = [{"Source": "cdi", "ID": "nvidia.com/gpu=all"}, {"Source": "cdi", "ID": "nvidia.com/gpu=0"}, {}]
+    found = api.engine(version, {"SecurityOptions": ["name=seccomp,profile=default"], "DiscoveredDevices": devices})
+    assert (found["containerd_version"], found["runc_version"], found["rootless"]) == ("1.7.24", "1.1.5+ds1", False)
+    assert found["discovered_devices"] == ["nvidia.com/gpu=0", "nvidia.com/gpu=all"]
+    assert api.engine({}, {"SecurityOptions": ["name=rootless"]})["rootless"] is True
+
+
+def test_an_engine_that_says_nothing_is_not_taken_for_one_that_says_no() -> None:
+    found = api.engine({}, {})
+    names = ("runc_version", "containerd_version", "rootless", "discovered_devices")
+    assert [found[name] for name in names] == [None] * 4
+
+
+def test_mounts_and_privilege() -> None:
+    mounts = [
+        {"Type": "volume", "Source": "/var/lib/docker/volumes/home/_data", "Destination": "/home/dev", "RW": True},
+        {"Type": "bind", "Source": "//me:hunter2@nas/share", "Destination": "/data", "RW": False},
+        {"Type": "tmpfs"},
+    ]
+    found = api.container({"Mounts": mounts, "HostConfig": {"Privileged": True}}, None)
+    assert found["privileged"] is True
+    assert [(item["destination"], item["type"], item["rw"]) for item in found["mounts"]] == [
+        ("/data", "bind", False),
+        ("/home/dev", "volume", True),
+    ]
+    assert api.container({}, None)["privileged"] is None

@@ -67,3 +67,30 @@ def test_a_large_database_is_quick() -> None:
 def test_rpm_names_and_epochs() -> None:
     text = "docker-ce\t3:29.2.1-1.el9\nbash\t0:5\nnvidia-driver\t(none):580-1\nbroken line\n"
     assert parse.rpm_list(text) == {"docker-ce": "3:29.2.1-1.el9", "nvidia-driver": "580-1"}
+
+
+@given(st.text())
+def test_no_text_makes_the_parsers_of_dnf_raise(text: str) -> None:
+    parse.versionlock(text)
+    parse.ini(text, "main", "exclude")
+
+
+def test_values_of_dnf() -> None:
+    text = "[main]\nexclude=a\n# exclude=b\n[other]\nexclude=c\n[main]\nExclude = d e\n"
+    assert parse.ini(text, "main", "exclude") == "d e"
+    assert parse.ini(text, "main", "missing") is None
+
+
+def test_packages_that_decisions_need() -> None:
+    for name in (
+        "nvidia-driver-580",
+        "libnvidia-compute-580",
+        "cuda-drivers",
+        "libcuda1",
+        "linux-modules-nvidia-580-open-generic",
+    ):
+        assert parse.wanted(name), name
+    for name in ("docker.io", "docker-ce", "containerd.io", "podman-docker", "runc", "kmod-nvidia-open-dkms", "dkms"):
+        assert parse.wanted(name), name
+    for name in ("vim", "libc6", "python3"):
+        assert not parse.wanted(name), name

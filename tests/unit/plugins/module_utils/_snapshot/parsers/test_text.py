@@ -74,3 +74,42 @@ def test_no_password_survives_masking(user: str, password: str) -> None:
 def test_masking_leaves_urls_without_credentials_alone() -> None:
     for url in ("https://example.org/a@b", "http://example.org:80/", "user@example.org"):
         assert parse.mask(url) == url
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("http://me:hunter2@h/x", "http://***@h/x"),
+        ("http://me:hun@ter2@h/x", "http://***@h/x"),
+        ("a http://me:p@h and ftp://u@g/", "a http://***@h and ftp://***@g/"),
+        ("https://h/x?token=hunter2&a=1", "https://h/x?token=***&a=1"),
+        ("https://h/x?a=1&access_token=hunter2", "https://h/x?a=1&access_token=***"),
+        ("https://conda.h/t/ab-12345678/main", "https://conda.h/t/***/main"),
+        ("https://h/debian/dists/trixie/InRelease", "https://h/debian/dists/trixie/InRelease"),
+        ("git@h:x", "git@h:x"),
+    ],
+)
+def test_mask_of_all_that_is_secret_in_an_address(text: str, masked: str) -> None:
+    assert parse.mask(text) == masked
+
+
+def test_the_chosen_word() -> None:
+    assert parse.bracketed("none [integrity] confidentiality") == "integrity"
+    assert parse.bracketed("none") is None
+    assert parse.bracketed(None) is None
+
+
+def test_a_signature_list_that_is_cut_is_an_error() -> None:
+    header = bytes.fromhex("a159c0a5e494a74a87b5ab155c2bf072") + (100).to_bytes(4, "little") + b"\0" * 8
+    with pytest.raises(ValueError, match="signature list"):
+        parse.efi_certificates(header)
+    assert parse.efi_certificates(b"") == []
+
+
+@given(st.binary())
+def test_no_bytes_make_certificates_raise_anything_else(value: bytes) -> None:
+    for data in (value, bytes.fromhex("a159c0a5e494a74a87b5ab155c2bf072") + value):
+        try:
+            parse.efi_certificates(data)
+        except ValueError:
+            continue

@@ -13,6 +13,7 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import gpu
 
+FIXTURES = Path(__file__).resolve().parents[5] / "fixtures" / "nvidia_smi"
 MakeHost = Callable[[dict[str, Any]], Host]
 RootOf = Callable[[str], Path]
 
@@ -52,7 +53,7 @@ def test_driver_of_a_ready_host(root_of: RootOf, runner: Runner) -> None:
     found = gpu.driver_section(host, smi, gpus)
     assert found["module"] == {"loaded": True, "version": "580.95.05", "flavour": "open"}
     assert found["libraries"] == {"nvidia_ml": "580.95.05", "cuda": "580.95.05"}
-    assert found["nouveau"] == {"loaded": False, "blacklisted": True}
+    assert found["nouveau"] == {"loaded": False, "blacklisted": True, "module": None}
     assert [node["path"] for node in found["devnodes"]] == [
         "/dev/nvidia-uvm",
         "/dev/nvidia0",
@@ -95,6 +96,11 @@ def test_module(host_of: MakeHost, files: dict[str, str], module: tuple[bool, st
 )
 def test_nouveau_blacklist(host_of: MakeHost, path: str, text: str, expected: bool) -> None:
     assert gpu.driver_section(host_of({path: text}), {}, [])["nouveau"]["blacklisted"] is expected
+
+
+@pytest.fixture
+def document() -> Callable[[str], str]:
+    return lambda name: (FIXTURES / name).read_text()
 
 
 def with_smi(host: Host, output: str, rc: int, name: str = "bin/nvidia-smi") -> None:
@@ -156,3 +162,64 @@ def test_no_smi(host_of: MakeHost) -> None:
     host = host_of({"/usr/bin/nvidia-smi": "not the stand-in"})
     assert gpu.smi_section(host)[0]["present"] is False
     assert host.probes.status("nvidia_smi") == "missing"
+
+
+def with_two_forms(host: Host, xml: str, text: str) -> Path:
+    """Put a stand-in that answers each form of the question; return the file of what it was asked."""
+    folder = Path(host.root) / "bin"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "xml").write_text(xml)
+    (folder / "text").write_text(text)
+    program = folder / "nvidia-smi"
+    program.write_text(
+        '#!/bin/sh\ndir="${0%/*}"\necho "$*" >> "$dir/asked"\n'
+        'case "$*" in *-x*) cat "$dir/xml" ;; *) cat "$dir/text" ;; esac\n'
+    )
+    program.chmod(0o755)
+    return folder / "asked"
+
+
+def test_text_where_the_xml_cannot_be_read(host_of: MakeHost, document: Callable[[str], str]) -> None:
+    host = host_of({"/x": ""})
+    asked = with_two_forms(host, "<nvidia_smi_log><gpu>", document("rtx2080s_610.txt"))
+    smi, gpus = gpu.smi_section(host)
+    assert (smi["rc"], smi["driver_version"], smi["cuda_version"]) == (0, "610.57.04", "13.3")
+    assert [item["bdf"] for item in gpus] == ["0000:0c:00.0"]
+    assert (host.probes.status("nvidia_smi"), host.probes.status("nvidia_smi_text")) == ("unparsable", "ok")
+    assert asked.read_text().splitlines() == ["-q -x", "-q"]
+
+
+def test_no_second_question_where_the_first_was_answered(host_of: MakeHost, document: Callable[[str], str]) -> None:
+    host = host_of({"/x": ""})
+    asked = with_two_forms(host, document("h200.xml"), document("rtx2080s_610.txt"))
+    assert gpu.smi_section(host)[0]["driver_version"] == "590.48.01"
+    assert asked.read_text().splitlines() == ["-q -x"]
+
+
+def test_neither_form(host_of: MakeHost) -> None:
+    host = host_of({"/x": ""})
+    with_two_forms(host, "garbage", "garbage")
+    smi, gpus = gpu.smi_section(host)
+    assert (smi["rc"], smi["driver_version"], gpus) == (0, None, [])
+    assert host.probes.status("nvidia_smi_text") == "unparsable"
+
+
+def test_text_in_the_place_of_xml(host_of: MakeHost, document: Callable[[str], str]) -> None:
+    host = host_of({"/x": ""})
+    with_smi(host, document("rtx4090x8.txt"), 0)
+    assert len(gpu.smi_section(host)[1]) == 8
+    assert host.probes.status("nvidia_smi") == "ok"
+
+
+def test_a_free_driver_by_its_name(host_of: MakeHost) -> None:
+    found = gpu.driver_section(host_of({"/sys/module/nova_core/refcnt": "1"}), {}, [])
+    assert found["nouveau"] == {"loaded": True, "blacklisted": False, "module": "nova_core"}
+    assert set(found) == {*gpu.EMPTY_DRIVER, "smi"}
+
+
+def test_one_hang_speaks_for_all(live: Host) -> None:
+    assert gpu.answers(live) is True
+    live.probes.record("cuda", "failed", "x")
+    assert gpu.answers(live) is True
+    live.probes.record("nvlink", "timeout", "x")
+    assert gpu.answers(live) is False

@@ -69,3 +69,100 @@ def test_no_package_manager(host_of: MakeHost) -> None:
     host = host_of({"/x": ""})
     assert package_manager.section(host)["manager"] is None
     assert host.probes.status("packages") == "missing"
+
+
+STATUS = "Package: unattended-upgrades\nStatus: install ok installed\nArchitecture: all\nVersion: 2.9\n"
+AUTO = "/etc/apt/apt.conf.d/20auto-upgrades"
+LIST = "/etc/apt/apt.conf.d/50unattended-upgrades"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"/var/lib/dpkg/status": STATUS, AUTO: 'APT::Periodic::Unattended-Upgrade "1";'}, (True, True, [])),
+        ({"/var/lib/dpkg/status": STATUS, AUTO: 'APT::Periodic::Unattended-Upgrade "always";'}, (True, True, [])),
+        ({"/var/lib/dpkg/status": STATUS, AUTO: 'APT::Periodic::Unattended-Upgrade "0";'}, (True, False, [])),
+        ({"/var/lib/dpkg/status": STATUS}, (True, False, [])),
+        ({"/var/lib/dpkg/status": "", AUTO: 'APT::Periodic::Unattended-Upgrade "1";'}, (False, False, [])),
+        (
+            {
+                "/var/lib/dpkg/status": STATUS,
+                AUTO: 'APT::Periodic::Enable "0";\nAPT::Periodic::Unattended-Upgrade "1";',
+            },
+            (True, False, []),
+        ),
+        (
+            {
+                "/var/lib/dpkg/status": STATUS,
+                AUTO: 'APT::Periodic::Unattended-Upgrade "1";',
+                LIST: 'Unattended-Upgrade::Package-Blacklist {\n  "nvidia-";\n//  "vim";\n};\n',
+                "/etc/apt/apt.conf.d/52gpuready": 'Unattended-Upgrade::Package-Blacklist { "cuda-drivers"; };',
+                "/etc/apt/apt.conf.d/90.conf.dpkg-old": 'APT::Periodic::Unattended-Upgrade "0";',
+            },
+            (True, True, ["nvidia-", "cuda-drivers"]),
+        ),
+    ],
+)
+def test_unattended_upgrades(host_of: MakeHost, files: dict[str, Any], expected: tuple[Any, ...]) -> None:
+    found = package_manager.section(host_of(files))["unattended"]
+    assert (found["installed"], found["enabled"], found["excludes"]) == expected
+
+
+WANTS = "/etc/systemd/system/timers.target.wants/"
+
+
+@pytest.mark.parametrize(
+    ("files", "enabled", "excludes"),
+    [
+        ({WANTS + "dnf-automatic.timer": "", "/etc/dnf/automatic.conf": "[commands]\napply_updates = yes\n"}, True, []),
+        ({WANTS + "dnf-automatic.timer": "", "/etc/dnf/automatic.conf": "[commands]\napply_updates=no\n"}, False, []),
+        ({WANTS + "dnf-automatic-install.timer": "", "/etc/dnf/automatic.conf": ""}, True, []),
+        (
+            {
+                "/etc/dnf/automatic.conf": "[commands]\napply_updates=yes\n[base]\nexcludepkgs=cuda*\n",
+                "/etc/dnf/dnf.conf": "[main]\nexclude=nvidia* kmod-nvidia*\n",
+            },
+            False,
+            ["nvidia*", "kmod-nvidia*", "cuda*"],
+        ),
+    ],
+)
+def test_dnf_automatic(host_of: MakeHost, files: dict[str, Any], enabled: bool, excludes: list[str]) -> None:
+    host = host_of({"/var/lib/rpm/rpmdb.sqlite": "", **files})
+    found = package_manager.section(host)["unattended"]
+    assert found == {"installed": True, "enabled": enabled, "excludes": excludes}
+
+
+def test_what_dnf_holds(host_of: MakeHost) -> None:
+    lines = "# a comment\nnvidia-driver-3:580.95.05-1.el9.*\nkernel-0:5.14.0-570.el9.*\n!vim-2:9-1.*\n"
+    host = host_of({"/var/lib/rpm/rpmdb.sqlite": "", "/etc/dnf/plugins/versionlock.list": lines})
+    assert package_manager.section(host)["holds"] == ["kernel", "nvidia-driver"]
+
+
+def test_unsigned_sources_are_named(host_of: MakeHost) -> None:
+    folder = "/etc/apt/sources.list.d"
+    host = host_of(
+        {
+            "/var/lib/dpkg/status": "",
+            f"{folder}/a.list": "deb [arch=amd64 trusted=yes] https://a s main\n",
+            f"{folder}/b.sources": "Types: deb\nURIs: https://b\nSuites: s\nTrusted: yes\n",
+            f"{folder}/c.list": "# deb [trusted=yes] https://c s main\ndeb [trusted=no] https://c s main\n",
+        }
+    )
+    assert package_manager.section(host)["trusted_sources"] == [f"{folder}/a.list", f"{folder}/b.sources"]
+
+
+def test_snaps(host_of: MakeHost) -> None:
+    assert package_manager.section(host_of({"/x": ""}))["snaps"] == []
+    host = host_of({"/var/lib/snapd/snaps/docker_2915.snap": "", "/var/lib/snapd/snaps/partial/x": ""})
+    assert package_manager.section(host)["snaps"] == ["docker"]
+
+
+def test_snaps_that_cannot_be_listed(host_of: MakeHost) -> None:
+    assert package_manager.section(host_of({"/var/lib/snapd/snaps": "a file"}))["snaps"] is None
+
+
+def test_an_empty_machine_gives_the_empty_section(host_of: MakeHost) -> None:
+    found = package_manager.section(host_of({"/x": ""}))
+    assert set(found) == set(package_manager.EMPTY)
+    assert found["unattended"] == package_manager.EMPTY["unattended"]

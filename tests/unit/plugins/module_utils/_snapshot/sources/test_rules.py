@@ -66,8 +66,11 @@ def judged(live: Host, entries: Any, blocks: dict[str, Any], driver: str, **gpu:
     [
         ([DENY, NULL, ZERO], {"docker-aa.scope": SCOPE}, "systemd", (True, [])),
         ([DENY, NULL, ZERO], {}, "cgroupfs", (True, [])),
-        ([DENY, NULL], {"docker-aa.scope": SCOPE}, "systemd", (False, ["/dev/zero"])),
-        ([DENY], {}, "cgroupfs", (False, ["/dev/null", "/dev/zero"])),
+        # what systemd puts back decides, whatever config.json says
+        ([DENY, NULL], {"docker-aa.scope": SCOPE}, "systemd", (True, [])),
+        # no scope, no reload that could take anything away
+        ([DENY], {}, "cgroupfs", (True, [])),
+        (None, {}, "cgroupfs", (True, [])),
         (
             [DENY, NULL, ZERO],
             {"docker-aa.scope": {"DevicePolicy": ["strict"], "DeviceAllow": ["/dev/char/1:3 rwm"]}},
@@ -76,8 +79,12 @@ def judged(live: Host, entries: Any, blocks: dict[str, Any], driver: str, **gpu:
         ),
         ([{"allow": True, "access": "rwm"}], {"docker-aa.scope": {"DevicePolicy": ["auto"]}}, "systemd", (True, [])),
         ([DENY, NULL, ZERO], {}, "systemd", (None, [])),
-        (None, {"docker-aa.scope": SCOPE}, "systemd", (None, [])),
-        ("noise", {"docker-aa.scope": SCOPE}, "systemd", (None, [])),
+        ([DENY, NULL], {}, "systemd", (False, ["/dev/zero"])),
+        (None, {}, "systemd", (None, [])),
+        ("noise", {}, "systemd", (None, [])),
+        ("noise", {"docker-aa.scope": SCOPE}, "systemd", (True, [])),
+        ([DENY, NULL, ZERO], {"docker-aa.scope": {"LoadState": ["loaded"]}}, "systemd", (None, [])),
+        ([DENY, NULL, ZERO], {"docker-aa.scope": SCOPE}, None, (None, [])),
     ],
 )
 def test_verdicts(live: Host, entries: Any, blocks: dict[str, Any], driver: str, expected: tuple[Any, Any]) -> None:
@@ -89,12 +96,15 @@ def test_an_unknown_device_is_not_judged(live: Host) -> None:
 
 
 def test_hook_requests_are_judged_by_the_same_nodes(live: Host) -> None:
-    assert judged(live, [DENY], {}, "cgroupfs", via="hook", devices=["all"]) == (False, ["/dev/null", "/dev/zero"])
+    blocks = {"docker-aa.scope": {"DevicePolicy": ["strict"], "DeviceAllow": ["char-* m"]}}
+    found = judged(live, [DENY], blocks, "systemd", via="hook", devices=["all"])
+    assert found == (False, ["/dev/null", "/dev/zero"])
 
 
 def test_plain_devices(live: Host) -> None:
-    found = judged(live, [DENY, NULL], {}, "cgroupfs", via="devices", devices=["/dev/null"])
-    assert found == (True, [])
+    blocks = {"docker-aa.scope": {"DevicePolicy": ["strict"], "DeviceAllow": ["/dev/char/1:3 rwm"]}}
+    assert judged(live, [DENY, NULL], blocks, "systemd", via="devices", devices=["/dev/null"]) == (True, [])
+    assert judged(live, [DENY, NULL], blocks, "systemd", via="devices", devices=["/dev/zero"])[0] is False
 
 
 def test_without_a_specification_all_is_what_dev_holds(live: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,3 +115,61 @@ def test_without_a_specification_all_is_what_dev_holds(live: Host, monkeypatch: 
         True,
     )
     assert rules.expected(live, {"via": "hook", "devices": ["count=1"]}, {})[1] is False
+
+
+# Tried with real runc, systemd and kernel (reference: losing the GPU at daemon-reload, section 2): how the device came,
+# DeviceAllow of the scope, and whether the container still had it after a reload.
+NODES = {"/dev/nvidiactl": (195, 255), "/dev/nvidia0": (195, 0), "/dev/nvidia1": (195, 1), "/dev/nvidia-uvm": (510, 0)}
+FRONTEND = "Character devices:\n195 nvidia-frontend\n510 nvidia-uvm\n\nBlock devices:\n"
+SPEC = [
+    {"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"} for major, minor in NODES.values()
+]
+CHARS = [f"/dev/char/{major}:{minor} rwm" for major, minor in NODES.values()]
+WILDCARD = [{"allow": True, "type": "c", "major": 195, "minor": -1, "access": "rwm"}]
+
+
+@pytest.mark.parametrize(
+    ("via", "config", "allow", "devices", "keeps"),
+    [
+        pytest.param("hook", [], [], FRONTEND, False, id="--gpus all, hook"),
+        pytest.param("runtime", [], [], FRONTEND, False, id="runtime nvidia, mode legacy"),
+        pytest.param("runtime", SPEC, CHARS, FRONTEND, True, id="runtime nvidia, jit-cdi"),
+        pytest.param("cdi", SPEC, CHARS, FRONTEND, True, id="--device nvidia.com/gpu=all"),
+        pytest.param("devices", SPEC, CHARS, FRONTEND, True, id="--device /dev/nvidia..."),
+        pytest.param("hook", WILDCARD, [], "", False, id="wildcard rule, major not in /proc/devices"),
+        pytest.param(
+            "hook", WILDCARD, ["char-nvidia-frontend rwm", "char-nvidia-uvm rwm"], FRONTEND, True, id="wildcard rule"
+        ),
+        pytest.param("runtime", SPEC, [], FRONTEND, False, id="C4: runc 1.1.5, jit-cdi, no /dev/char"),
+        pytest.param("cdi", SPEC, [], FRONTEND, False, id="C4: runc 1.1.5, CDI, no /dev/char"),
+        pytest.param("devices", SPEC, [], FRONTEND, False, id="C4: runc 1.1.5, --device, no /dev/char"),
+        pytest.param("cdi", SPEC, CHARS, FRONTEND, True, id="C4: with links in /dev/char"),
+        pytest.param("hook", [], [f"{node} rwm" for node in NODES], FRONTEND, True, id="hook, then set-property"),
+    ],
+)
+def test_what_was_seen_to_happen(
+    live: Host,
+    monkeypatch: pytest.MonkeyPatch,
+    via: str,
+    config: list[Any],
+    allow: list[str],
+    devices: str,
+    keeps: bool,
+) -> None:
+    monkeypatch.setattr(rules, "_number", lambda _host, path: NODES.get(path))
+    monkeypatch.setattr(Machine, "text", lambda _host, _path: devices)
+    monkeypatch.setattr(Machine, "names", lambda _host, _path: [name[5:] for name in NODES])
+    document = {"containerEdits": {"deviceNodes": [{"path": node} for node in [*NODES, "/dev/dri/card0"]]}}
+    monkeypatch.setitem(DOCUMENTS, "nvidia.com/gpu", [{"devices": [{"name": "all"}], **document}])
+    wanted = list(NODES) if via == "devices" else ["all"]
+    blocks = {"docker-aa.scope": {"DevicePolicy": ["strict"], "DeviceAllow": [*allow, "char-pts rwm"]}}
+    ok, missing = judged(live, [DENY, *config], blocks, "systemd", via=via, devices=wanted)
+    assert ok is keeps
+    assert sorted(missing) == ([] if keeps else sorted(NODES))
+
+
+def test_one_of_two_cards_is_named(live: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "_number", lambda _host, path: NODES.get(path))
+    blocks = {"docker-aa.scope": {"DevicePolicy": ["strict"], "DeviceAllow": [*CHARS[:2], CHARS[3]]}}
+    found = judged(live, SPEC, blocks, "systemd", via="devices", devices=list(NODES))
+    assert found == (False, ["/dev/nvidia1"])

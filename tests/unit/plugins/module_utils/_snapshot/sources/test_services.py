@@ -43,3 +43,21 @@ def test_without_systemd_or_below_another_root(tmp_path: Path, runner: Runner) -
     host = Host(str(tmp_path), runner)
     assert services.read(host) == {}
     assert host.probes.status("services") == "missing"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nvidia-fabricmanager.service",
+        "nvidia-persistenced.service",
+        "nvidia-cdi-refresh.service",
+        "nvidia-cdi-refresh.path",
+        "unattended-upgrades.service",
+        "apt-daily-upgrade.timer",
+        "dnf-automatic.timer",
+        "systemd-timesyncd.service",
+        "chrony.service",
+    ],
+)
+def test_units_that_checks_ask_for(name: str) -> None:
+    assert services.section({})[name] == {"load": None, "active": None, "sub": None, "enabled": None}

@@ -45,3 +45,18 @@ def test_a_dead_server_costs_two_seconds_and_one_entry(live: Host, monkeypatch: 
     assert time.monotonic() - began < 5
     assert next(entry for entry in found if entry["mount"] == "/")["size_mib"] is None
     assert live.probes.status("storage") == "timeout"
+
+
+def test_options_are_told_without_secrets_and_layers(tmp_path: Path, runner: Runner) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/mounts").write_text(
+        "overlay / overlay rw,relatime,lowerdir=/a:/b,upperdir=/c,workdir=/d 0 0\n"
+        "//nas/x /mnt/nas cifs rw,vers=3.0,username=me,password=hunter2,secret=hunter2 0 0\n"
+        "tmpfs /tmp tmpfs rw,noexec,size=8k 0 0\ntmpfs /run tmpfs rw 0 0\n"
+    )
+    found = {entry["mount"]: entry for entry in storage.section(Host(str(tmp_path), runner))["fs"]}
+    assert found["/"]["options"] == ["rw", "relatime"]
+    assert found["/mnt/nas"]["options"] == ["rw", "vers=3.0", "username=***", "password=***", "secret=***"]
+    # programs are unpacked there; other file systems in memory hold no data
+    assert found["/tmp"]["options"] == ["rw", "noexec", "size=8k"]
+    assert "/run" not in found

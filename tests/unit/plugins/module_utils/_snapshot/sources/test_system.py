@@ -96,9 +96,17 @@ def test_kernel(host_of: MakeHost) -> None:
         }
     )
     found = system.kernel_section(host, "debian")
-    assert found["installed"] == [{"release": "6.1.0-1"}, {"release": "6.1.0-2"}]
+    assert [kernel["release"] for kernel in found["installed"]] == ["6.1.0-1", "6.1.0-2"]
+    assert (found["newest"], found["compiler"], found["compilers"]) == ("6.1.0-2", None, [])
     assert (found["running"], found["headers"]) == ("6.1.0-1", True)
     assert (found["reboot_required"], found["reboot_packages"]) == (True, ["a", "b"])
+
+
+def test_nonsense_is_no_kernel(host_of: MakeHost) -> None:
+    host = host_of({"/proc/sys/kernel/osrelease": b"\0x/../y"})
+    found = system.kernel_section(host, "debian")
+    assert (found["running"], found["headers"]) == (None, False)
+    assert host.probes.status("kernel") == "unparsable"
 
 
 def test_reboot_is_unknown_where_nobody_keeps_the_flag(host_of: MakeHost) -> None:
@@ -122,7 +130,8 @@ def test_firmware(
     host_of: MakeHost, files: dict[str, Any], efi: bool | None, secure_boot: bool | None, status: str
 ) -> None:
     host = host_of(files)
-    assert system.firmware_section(host) == {"efi": efi, "secure_boot": secure_boot}
+    found = system.firmware_section(host)
+    assert (found["efi"], found["secure_boot"], found["setup_mode"]) == (efi, secure_boot, None)
     assert host.probes.status("firmware") == status
 
 
@@ -135,7 +144,177 @@ def test_simulation(host_of: MakeHost) -> None:
     assert host.probes.status("simulation") == "unparsable"
 
 
+def signature_list(*keys: bytes, kind: str = "a159c0a5e494a74a87b5ab155c2bf072") -> bytes:
+    lists = b""
+    for key in keys:
+        each = 16 + len(key)
+        sizes = b"".join(number.to_bytes(4, "little") for number in (28 + each, 0, each))
+        lists += bytes.fromhex(kind) + sizes + b"\x50" * 16 + key
+    return lists
+
+
+VENDOR = b"0\x82 Canonical Ltd. Master Certificate Authority"
+OWNER = b"0\x82 gpu1 Secure Boot Module Signature key"
+MOK = "/sys/firmware/efi/mok-variables/MokListRT"
+MOK_VARIABLE = "/sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23"
+
+
+@pytest.mark.parametrize(
+    ("files", "keys"),
+    [
+        ({MOK: signature_list(VENDOR)}, 0),
+        ({MOK: signature_list(VENDOR, OWNER)}, 1),
+        ({MOK: signature_list(b"h" * 32, kind="26" * 16)}, 0),
+        ({MOK_VARIABLE: b"\x06\0\0\0" + signature_list(OWNER, OWNER)}, 2),
+        ({MOK: b"x" * 40}, None),
+        ({EFI: b"\x06\0\0\0\0"}, 0),
+    ],
+)
+def test_keys_of_the_owner_are_counted_and_not_those_of_the_distribution(
+    host_of: MakeHost, files: dict[str, Any], keys: int | None
+) -> None:
+    assert system.firmware_section(host_of(files))["mok_keys"] == keys
+
+
+def test_setup_mode_and_lockdown(host_of: MakeHost) -> None:
+    host = host_of(
+        {
+            EFI: b"\x06\0\0\0\0",
+            EFI.replace("SecureBoot", "SetupMode"): b"\x06\0\0\0\x01",
+            "/sys/kernel/security/lockdown": "none [integrity] confidentiality\n",
+        }
+    )
+    found = system.firmware_section(host)
+    assert (found["setup_mode"], found["lockdown"]) == (True, "integrity")
+    assert system.firmware_section(host_of({"/sys/kernel/security/lockdown": "odd"}))["lockdown"] is None
+
+
+@pytest.mark.parametrize(
+    ("files", "provider", "marker"),
+    [
+        ({"/.dockerenv": "", "/root/autodl-tmp/x": ""}, "autodl", "/root/autodl-tmp"),
+        ({"/proc/1/environ": "AutoDLContainerUUID=secret\0"}, "autodl", "environment: AutoDLContainerUUID"),
+        ({"/proc/1/environ": "CNB_BUILD_ID=secret\0CNB_TOKEN=secret\0"}, "cnb", "environment: CNB_BUILD_ID"),
+        ({"/proc/1/environ": "COLAB_RELEASE_TAG=secret\0"}, "colab", "environment: COLAB_RELEASE_TAG"),
+        ({"/.dockerenv": "", "/kaggle/working/x": ""}, "kaggle", "/kaggle/working"),
+        ({"/proc/1/environ": "VAST_CONTAINERLABEL=secret\0"}, "vast.ai", "environment: VAST_CONTAINERLABEL"),
+        ({"/proc/1/environ": "RUNPOD_POD_ID=secret\0"}, "runpod", "environment: RUNPOD_POD_ID"),
+        ({"/.dockerenv": "", "/hy-tmp/x": ""}, "gpushare", "/hy-tmp"),
+        # two providers' signs: more of them win
+        ({"/.dockerenv": "", "/hy-tmp/x": "", "/root/autodl-tmp/x": "", "/root/autodl-pub/x": ""}, "autodl", None),
+        ({"/.dockerenv": ""}, None, None),
+        # somebody's own machine with such a folder
+        ({"/root/autodl-tmp/x": ""}, None, None),
+    ],
+)
+def test_rented(host_of: MakeHost, files: dict[str, Any], provider: str | None, marker: str | None) -> None:
+    found = system.virt_section(host_of(files), None)
+    assert found["rented"]["provider"] == provider
+    assert marker is None or marker in found["rented"]["markers"]
+    assert (found["kind"] == "container") == (provider is not None or "/.dockerenv" in files)
+    assert "secret" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "technology"),
+    [
+        ("12:cpu:/docker/0123456789abcdef\n", "docker"),
+        ("0::/lxc.payload.web\n", "lxc"),
+        ("1:name=systemd:/kubepods/besteffort/pod1\n", "container-other"),
+        ("0::/machine.slice/libpod-0123.scope\n", None),
+        ("0::/init.scope\n", None),
+        ("0::/\n", None),
+    ],
+)
+def test_the_control_group_of_process_1_tells_a_container(host_of: MakeHost, text: str, technology: str | None) -> None:
+    expected = "podman" if "libpod" in text else technology
+    assert system.virt_section(host_of({"/proc/1/cgroup": text}), None)["technology"] == expected
+
+
+def test_a_docker_socket_in_a_container_is_told(host_of: MakeHost) -> None:
+    host = host_of({"/.dockerenv": "", "/run/docker.sock": "", "/usr/lib/wsl/lib/x": ""})
+    found = system.virt_section(host, None)
+    assert "nested: /var/run/docker.sock" in found["markers"]
+    # the folder alone is no WSL
+    assert found["wsl"] is False
+
+
+CPU = (
+    "processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nphysical id\t: 0\nflags\t\t: fpu avx avx2\n\n"
+    "processor\t: 1\nphysical id\t: 1\n"
+)
+
+
 def test_memory_and_processors(host_of: MakeHost) -> None:
-    host = host_of({"/proc/meminfo": "MemTotal: 4096 kB\n", "/proc/cpuinfo": "processor\t: 0\n\nprocessor\t: 1\n"})
-    assert system.memory_section(host) == {"total_mib": 4, "available_mib": None}
-    assert system.cpu_section(host) == {"count": 2}
+    host = host_of({"/proc/meminfo": "MemTotal: 4096 kB\n", "/proc/cpuinfo": CPU})
+    assert system.memory_section(host) == {"total_mib": 4, "available_mib": None, "limit_mib": None, "shm_mib": None}
+    assert system.cpu_section(host) == {
+        "count": 2,
+        "model": "Some CPU @ 2 GHz",
+        "sockets": 2,
+        "avx2": True,
+        "limit": None,
+    }
+
+
+def test_a_processor_without_flags(host_of: MakeHost) -> None:
+    folder = "/sys/devices/system/cpu/cpu0/topology/physical_package_id"
+    found = system.cpu_section(host_of({"/proc/cpuinfo": "processor\t: 0\nFeatures\t: fp asimd\n", folder: "0\n"}))
+    assert (found["avx2"], found["sockets"], found["model"]) == (None, 1, None)
+    assert system.cpu_section(host_of({"/proc/cpuinfo": "flags : fpu\n"}))["avx2"] is False
+
+
+@pytest.mark.parametrize(
+    ("files", "cpus", "mib"),
+    [
+        ({"/sys/fs/cgroup/cpu.max": "max 100000\n", "/sys/fs/cgroup/memory.max": "max\n"}, None, None),
+        ({"/sys/fs/cgroup/cpu.max": "150000 100000\n", "/sys/fs/cgroup/memory.max": "1073741824\n"}, 1.5, 1024),
+        # a limit of a group above ours holds, too
+        (
+            {
+                "/proc/self/cgroup": "0::/user.slice/session.scope\n",
+                "/sys/fs/cgroup/user.slice/cpu.max": "400000 100000\n",
+                "/sys/fs/cgroup/user.slice/session.scope/cpu.max": "800000 100000\n",
+            },
+            4.0,
+            None,
+        ),
+        (
+            {
+                "/proc/self/cgroup": "3:cpu,cpuacct:/docker/x\n2:memory:/docker/x\n",
+                "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "300000\n",
+                "/sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+                "/sys/fs/cgroup/memory/memory.limit_in_bytes": "2147483648\n",
+            },
+            3.0,
+            2048,
+        ),
+        (
+            {
+                "/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+                "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+                "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+            },
+            None,
+            None,
+        ),
+        # more than the machine has is no limit
+        ({"/sys/fs/cgroup/memory.max": "99999999999999\n", "/sys/fs/cgroup/cpu.max": "1 0"}, None, None),
+    ],
+)
+def test_limits(host_of: MakeHost, files: dict[str, Any], cpus: float | None, mib: int | None) -> None:
+    host = host_of({"/proc/meminfo": "MemTotal: 16777216 kB\n", "/proc/cpuinfo": CPU, **files})
+    assert system.cpu_section(host)["limit"] == cpus
+    assert system.memory_section(host)["limit_mib"] == mib
+
+
+def test_shared_memory_of_another_root_is_that_of_its_mounts(host_of: MakeHost) -> None:
+    mounts = "tmpfs / tmpfs rw 0 0\nshm /dev/shm tmpfs rw,nosuid,size=65536k 0 0\n"
+    host = host_of({"/proc/meminfo": "", "/proc/self/mounts": mounts})
+    assert system.memory_section(host)["shm_mib"] == 64
+
+
+@pytest.mark.parametrize(("text", "enforcing"), [("1", True), ("0\n", False), ("?", None), (None, None)])
+def test_selinux(host_of: MakeHost, text: str | None, enforcing: bool | None) -> None:
+    files = {"/x": ""} if text is None else {"/sys/fs/selinux/enforce": text}
+    assert system.selinux_section(host_of(files)) == {"enforcing": enforcing}

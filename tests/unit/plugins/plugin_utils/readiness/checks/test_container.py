@@ -23,6 +23,30 @@ SECOND_SPEC = {
     "driver_version": "580.159.03",
 }
 
+UNKNOWN_ERROR = "Failed to initialize NVML: Unknown Error"
+BLOCKED = "Failed to initialize NVML: GPU access blocked by the operating system"
+PROBE, SERVICES, ENDPOINTS = "docker.containers.0.probe", "services", "network.endpoints"
+RUNC, SYSTEMD, SMOKE, VERSION = "docker.runc_version", "os.systemd.version", "docker.smoke", "cdi.specs.0.cdi_version"
+OPTIONS = "docker.security_options"
+CONTAINER_ONLY = {"stages": ["container"]}
+OLD_DOCKER = {"docker.version": "25.0.5", "docker.discovered_devices": None}
+
+
+def endpoint(status: str | None, name: str = "mirror", http_status: int | None = None) -> dict[str, Any]:
+    error = "refused" if status == "failed" else None
+    url = f"https://{name}.example.com/v2/"
+    return {"kind": "registry", "name": name, "url": url, "status": status, "http_status": http_status, "error": error}
+
+
+def units(load: str = "loaded", active: str = "active", enabled: str = "enabled") -> dict[str, Any]:
+    names = ("nvidia-cdi-refresh.path", "nvidia-cdi-refresh.service")
+    return {name: {"load": load, "active": active, "sub": "x", "enabled": enabled} for name in names}
+
+
+def smoke(rc: int | None, count: int | None, message: str | None = None) -> dict[str, Any]:
+    return {"image": "debian:13", "request": "nvidia.com/gpu=all", "rc": rc, "count": count, "message": message}
+
+
 CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("CTR-DOCKER", "pass", "29.2.1", {}, {}),
     ("CTR-DOCKER", "fail", "not installed", {}, BARE),
@@ -113,11 +137,85 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("CTR-NVML-SURVIVE", "unknown", "not known", {f"{GPU}.rules_ok": None}, {}),
     ("CTR-NVML-SURVIVE", "unknown", "requested", {GPU: None}, {}),
     ("CTR-NVML-SURVIVE", "unknown", "containers", {"docker.containers": None}, {}),
-    ("CTR-NVML-SURVIVE", "pass", "through CDI", NO_CONTAINER, {}),
+    ("CTR-NVML-SURVIVE", "pass", "would keep it", NO_CONTAINER, {}),
+    ("CTR-NVML-SURVIVE", "warn", "would lose", {**NO_CONTAINER, "docker.version": "28.5.2"}, {}),
+    ("CTR-NVML-SURVIVE", "skip", "no CDI file", {**NO_CONTAINER, "cdi.specs": []}, {}),
+    ("CTR-NVML-SURVIVE", "skip", "privileged", {"docker.containers.0.privileged": True, f"{GPU}.rules_ok": False}, {}),
+    (
+        "CTR-NVML-SURVIVE",
+        "pass",
+        "cgroupfs",
+        {"docker.cgroup_driver": "cgroupfs", f"{GPU}.rules_ok": False},
+        {},
+    ),
     ("CTR-NVML-SURVIVE", "pass", "cgroupfs", {**NO_CONTAINER, "docker.cgroup_driver": "cgroupfs"}, {}),
-    ("CTR-NVML-SURVIVE", "warn", "would lose", {**NO_CONTAINER, "docker.cdi_spec_dirs": []}, {}),
+    ("CTR-NVML-SURVIVE", "skip", "does not read CDI", {**NO_CONTAINER, "docker.cdi_spec_dirs": []}, {}),
+    (
+        "CTR-NVML-SURVIVE",
+        "warn",
+        "would lose",
+        {**NO_CONTAINER, "docker.cdi_spec_dirs": []},
+        {"policy": {"cdi_required": False}},
+    ),
     ("CTR-NVML-SURVIVE", "pass", "no container", {"docker.containers.0.state": "exited", f"{GPU}.rules_ok": None}, {}),
     ("CTR-NVML-SURVIVE", "skip", "CTR-DOCKER", {}, BARE),
+    ("CTR-NVML-LOST", "pass", "dev", {}, {}),
+    ("CTR-NVML-LOST", "fail", "Unknown Error", {PROBE: {"rc": 255, "count": None, "message": UNKNOWN_ERROR}}, {}),
+    ("CTR-NVML-LOST", "fail", "blocked", {PROBE: {"rc": 17, "count": None, "message": BLOCKED}}, {}),
+    ("CTR-NVML-LOST", "pass", "dev", {PROBE: {"rc": 127, "count": None, "message": "no nvidia-smi"}}, {}),
+    ("CTR-NVML-LOST", "unknown", "in time", {PROBE: {"rc": None, "count": None, "message": "not in time"}}, {}),
+    ("CTR-NVML-LOST", "unknown", "exit status 255", {PROBE: {"rc": 255, "count": None, "message": None}}, {}),
+    ("CTR-NVML-LOST", "fail", "has lost", {PROBE: {"rc": 17, "count": None, "message": None}}, {}),
+    ("CTR-NVML-LOST", "skip", "not asked", {PROBE: None}, {}),
+    ("CTR-NVML-LOST", "skip", "no running container", NO_CONTAINER, {}),
+    ("CTR-NVML-LOST", "unknown", "probe", {PROBE: DROP}, {}),
+    ("CTR-STORAGE", "pass", "overlay2", {}, {}),
+    ("CTR-STORAGE", "pass", "overlayfs", {"docker.storage_driver": "overlayfs"}, {}),
+    ("CTR-STORAGE", "fail", "vfs", {"docker.storage_driver": "vfs"}, {}),
+    ("CTR-STORAGE", "fail", "nfs4", {"storage.fs.0.type": "nfs4"}, {}),
+    ("CTR-STORAGE", "fail", "fuse.sshfs", {"storage.fs.0.type": "fuse.sshfs"}, {}),
+    ("CTR-STORAGE", "warn", "may not fit", {"storage.fs.0.free_mib": 3000}, CONTAINER_ONLY),
+    ("CTR-STORAGE", "fail", "may not fit", {"storage.fs.0.free_mib": 100}, CONTAINER_ONLY),
+    ("CTR-STORAGE", "skip", "CTR-DOCKER", {}, BARE),
+    ("CTR-STORAGE", "unknown", "which filesystem", {"storage.fs": []}, CONTAINER_ONLY),
+    ("CTR-STORAGE", "unknown", "root_dir", {"docker.root_dir": None}, {}),
+    ("CTR-REGISTRY", "pass", "hub", {ENDPOINTS: [endpoint("failed"), endpoint("ok", name="hub")]}, CONTAINER_ONLY),
+    ("CTR-REGISTRY", "pass", "mirror", {ENDPOINTS: [endpoint("failed", http_status=401)]}, CONTAINER_ONLY),
+    ("CTR-REGISTRY", "fail", "mirror (refused)", {ENDPOINTS: [endpoint("failed")]}, CONTAINER_ONLY),
+    ("CTR-REGISTRY", "skip", "asked for", {}, {}),
+    ("CTR-REGISTRY", "unknown", "could be asked", {ENDPOINTS: [endpoint(None)]}, CONTAINER_ONLY),
+    ("CTR-REGISTRY", "unknown", "endpoints", {ENDPOINTS: None}, CONTAINER_ONLY),
+    ("CTR-SECURITY", "pass", "seccomp", {}, {}),
+    ("CTR-SECURITY", "pass", "no label", {"selinux.enforcing": True}, {}),
+    ("CTR-SECURITY", "warn", "refuse them", {"selinux.enforcing": True, OPTIONS: ["name=selinux"]}, {}),
+    ("CTR-SECURITY", "skip", "CTR-DOCKER", {}, BARE),
+    ("CTR-SECURITY", "unknown", "security_options", {OPTIONS: None}, {}),
+    ("CTR-CDI-REFRESH", "pass", "each boot", {}, {}),
+    ("CTR-CDI-REFRESH", "warn", "not there", {SERVICES: units(load="not-found", active="inactive")}, {}),
+    ("CTR-CDI-REFRESH", "warn", "has failed", {SERVICES: units(active="failed")}, {}),
+    ("CTR-CDI-REFRESH", "warn", "next boot", {SERVICES: units(enabled="disabled")}, {}),
+    ("CTR-CDI-REFRESH", "skip", "1.18.0", {"toolkit.version": "1.17.8"}, {}),
+    ("CTR-CDI-REFRESH", "unknown", "nvidia-cdi-refresh.path", {SERVICES: {}}, {}),
+    ("CTR-CDI-ENGINE", "fail", "CDI 0.7.0", OLD_DOCKER, {"policy": {"docker_min": "24.0"}}),
+    ("CTR-CDI-ENGINE", "skip", "CTR-DOCKER-VER", OLD_DOCKER, {}),
+    ("CTR-CDI-ENGINE", "pass", "/etc/cdi", {**OLD_DOCKER, VERSION: "0.5.0"}, {"policy": {"docker_min": "24.0"}}),
+    ("CTR-CDI-ENGINE", "unknown", "CDI 1.5.0", {VERSION: "1.5.0"}, {}),
+    ("CTR-CDI-ENGINE", "fail", "has not found", {"docker.discovered_devices": ["vendor.com/nic=0"]}, {}),
+    ("CTR-CDI-ENGINE", "unknown", "discovered", {"docker.discovered_devices": None}, {}),
+    ("CTR-RUNC", "pass", "1.3.4", {}, {}),
+    ("CTR-RUNC", "pass", "this driver makes", {RUNC: "1.1.5"}, {}),
+    ("CTR-RUNC", "warn", "runc 1.1.5", {RUNC: "1.1.5", "driver.module.version": "470.256.02"}, CONTAINER_ONLY),
+    ("CTR-RUNC", "warn", "systemd 239", {SYSTEMD: 239, "driver.module.version": "470.256.02"}, CONTAINER_ONLY),
+    ("CTR-RUNC", "skip", "cgroupfs", {"docker.cgroup_driver": "cgroupfs"}, {}),
+    ("CTR-RUNC", "unknown", "runc_version", {RUNC: None}, {}),
+    ("CTR-SMOKE", "pass", "all GPUs (2)", {SMOKE: smoke(0, 2)}, {}),
+    ("CTR-SMOKE", "fail", "no device", {SMOKE: smoke(125, None, "no device")}, {}),
+    ("CTR-SMOKE", "fail", "1 of 2", {SMOKE: smoke(0, 1)}, {}),
+    ("CTR-SMOKE", "skip", "asked for", {}, {}),
+    ("CTR-SMOKE", "unknown", "smoke.rc", {SMOKE: smoke(None, None)}, {}),
+    ("CTR-TOOLKIT-CVE", "fail", "CVE-2025-23266", {"toolkit.version": "1.16.1"}, {}),
+    ("CTR-TOOLKIT-CVE", "fail", "older than the policy", {}, {"policy": {"toolkit_min": "1.21.0"}}),
+    ("CTR-TOOLKIT-CVE", "warn", "accepts", {"toolkit.version": "1.18.0"}, {"policy": {"toolkit_min": "1.17.8"}}),
 ]
 
 

@@ -1,110 +1,135 @@
 # Copyright (c) 2026 The gpuready authors
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""What the cases in tests/fixtures/cases/driver_*.yml do not show: roles, policy, order, remedies, both languages."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.driver import common, kernel_log
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.driver.registry import CHECKS
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import PolicyError, make_policy
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.registry import CHECK_IDS
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import judge
 
-DROP = "<dropped>"
 OLD = "525.60.13"
+UNLOADED = {"driver.module": {"loaded": False, "version": None, "flavour": None}}
+# readiness-checks.md, end of §3.4: what a tenant can measure
+RENTED = {
+    "DRV-VERSION-MATCH", "DRV-SMI", "DRV-CUINIT", "DRV-GPU-COUNT", "DRV-MEM-SIZE", "DRV-ECC-MODE", "DRV-ECC-UNC",
+    "DRV-ECC-CORR", "DRV-REMAP", "DRV-XID", "DRV-PCIE-GEN", "DRV-PCIE-REPLAY", "DRV-POWER", "DRV-THERMAL", "DRV-IDLE",
+}  # fmt: skip
 
 
 def versions(value: str) -> dict[str, Any]:
-    return {"driver.module.version": value, "driver.libraries.nvidia_ml": value, "driver.libraries.cuda": value}
+    return {
+        "driver.module.version": value,
+        "driver.libraries.nvidia_ml": value,
+        "driver.libraries.cuda": value,
+        "kernel.installed.0.nvidia.version": value,
+    }
 
 
-def smi(code: int, text: str = "some text") -> dict[str, Any]:
-    return {"driver.smi.rc": code, "driver.smi.message": text}
-
-
-UNLOADED = {"driver.module": {"loaded": False, "version": None, "flavour": None}}
-NO_PERSISTENCE = {"gpus.0.persistence": False}
-
-CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
-    ("DRV-MODULE", "pass", "580.159.03", {}, {}),
-    ("DRV-MODULE", "fail", "no driver package", {}, {"base": "bare_host"}),
-    ("DRV-MODULE", "fail", "nouveau has the GPU", {**UNLOADED, "driver.nouveau.loaded": True}, {}),
-    ("DRV-MODULE", "fail", "Secure Boot", {**UNLOADED, "firmware.secure_boot": True}, {}),
-    ("DRV-MODULE", "fail", "a reboot is pending", {**UNLOADED, "kernel.reboot_required": True}, {}),
-    ("DRV-MODULE", "fail", "not loaded", UNLOADED, {}),
-    ("DRV-MODULE", "fail", "not loaded", UNLOADED, {"base": "rented_container"}),
-    ("DRV-MODULE", "skip", "PRE-GPU-PCI", {"pci.gpus": []}, {}),
-    ("DRV-MODULE", "unknown", "loaded", {"driver": None}, {}),
-    ("DRV-DEVNODES", "pass", "2 GPU device nodes", {}, {}),
-    ("DRV-DEVNODES", "fail", "0 of 2", {"driver.devnodes": []}, {}),
-    ("DRV-DEVNODES", "fail", "1 of 2", {"driver.devnodes.0": DROP}, {}),
-    ("DRV-DEVNODES", "fail", "/dev/nvidiactl", {"driver.devnodes.2": DROP}, {}),
-    ("DRV-DEVNODES", "skip", "DRV-MODULE", UNLOADED, {}),
-    ("DRV-DEVNODES", "unknown", "devnodes", {"driver.devnodes": None}, {}),
-    ("DRV-UVM", "pass", "exists", {}, {}),
-    ("DRV-UVM", "warn", "999", {"driver.devnodes.3": DROP}, {}),
-    ("DRV-UVM", "unknown", "devnodes", {"driver.devnodes": None}, {}),
-    ("DRV-VERSION-MATCH", "pass", "580.159.03", {}, {}),
-    ("DRV-VERSION-MATCH", "fail", "NVML library 580.1", {"driver.libraries.nvidia_ml": "580.1"}, {}),
-    ("DRV-VERSION-MATCH", "fail", "CUDA library 580.1", {"driver.libraries.cuda": "580.1"}, {}),
-    ("DRV-VERSION-MATCH", "fail", "18", {}, {"base": "version_mismatch"}),
-    ("DRV-VERSION-MATCH", "unknown", "libraries", {"driver.libraries.cuda": None}, {}),
-    ("DRV-VERSION-MATCH", "pass", "[simulated GPU]", {}, {"base": "sandbox_ready"}),
-    ("DRV-VERSION-MATCH", "fail", "[simulated GPU]", {"driver.libraries.cuda": "1.2"}, {"base": "sandbox_ready"}),
-    ("DRV-SMI", "pass", "answers", {}, {}),
-    ("DRV-SMI", "fail", "not installed", {"driver.smi.present": False, "driver.smi.rc": None}, {}),
-    ("DRV-SMI", "fail", "kernel module", smi(9), {}),
-    ("DRV-SMI", "fail", "libnvidia-ml", smi(12), {}),
-    ("DRV-SMI", "fail", "cgroup", smi(17), {}),
-    ("DRV-SMI", "fail", "permission", smi(4), {}),
-    ("DRV-SMI", "fail", "status 255: Unable to determine", smi(255, "Unable to determine\nmore"), {}),
-    ("DRV-SMI", "skip", "DRV-VERSION-MATCH", {}, {"base": "version_mismatch"}),
-    ("DRV-SMI", "unknown", "driver.smi.rc", {"driver.smi.rc": None}, {}),
-    ("DRV-GPU-COUNT", "pass", "all 2", {}, {}),
-    ("DRV-GPU-COUNT", "fail", "2 GPUs on the PCI bus, 1 in the driver", {"gpus.1": DROP}, {}),
-    ("DRV-GPU-COUNT", "fail", "0 in the driver", {"gpus": []}, {}),
-    ("DRV-GPU-COUNT", "skip", "DRV-SMI", smi(9), {}),
-    ("DRV-GPU-COUNT", "unknown", "gpus", {"gpus": None}, {}),
-    ("DRV-GPU-LOST", "pass", "2 seen", {}, {}),
-    ("DRV-GPU-LOST", "fail", "0000:41:00.0 is in state lost", {"gpus.1.state": "lost"}, {}),
-    ("DRV-GPU-LOST", "skip", "no GPU", {"gpus": []}, {}),
-    ("DRV-GPU-LOST", "unknown", "state", {"gpus.0.state": None}, {}),
-    ("DRV-RECOVERY", "pass", "no GPU asks", {}, {}),
-    ("DRV-RECOVERY", "fail", "Node Reboot", {"gpus.0.recovery_action": "Node Reboot"}, {}),
-    ("DRV-RECOVERY", "skip", "does not report", {"gpus.0.recovery_action": None}, {}),
-    ("DRV-RECOVERY", "unknown", "recovery_action", {"gpus.0.recovery_action": DROP}, {}),
-    ("DRV-BRANCH-MIN", "pass", "new enough", {}, {"policy": {"cuda_wanted": "13.0"}}),
-    ("DRV-BRANCH-MIN", "pass", "new enough", versions("615.71.09"), {}),
-    ("DRV-BRANCH-MIN", "warn", "fixed in 580.159.03", versions("580.95.05"), {}),
-    (
-        "DRV-BRANCH-MIN",
-        "fail",
-        "fixed in 580.159.03",
-        versions("580.95.05"),
-        {"policy": {"driver_below_floor": "fail"}},
-    ),
-    ("DRV-BRANCH-MIN", "warn", "no security fixes", versions("550.163.01"), {}),
-    ("DRV-BRANCH-MIN", "fail", "cannot run CUDA 13.0", versions("550.163.01"), {"policy": {"cuda_wanted": "13.0"}}),
-    ("DRV-BRANCH-MIN", "fail", "cannot run CUDA 12.8", versions("470.256.02"), {"policy": {"cuda_wanted": "12.8"}}),
-    ("DRV-BRANCH-MIN", "fail", "no driver is known", {}, {"policy": {"cuda_wanted": "14.0"}}),
-    ("DRV-BRANCH-MIN", "unknown", "version", {"driver.module.version": None}, {}),
-    ("DRV-PERSIST", "pass", "is on", {}, {}),
-    ("DRV-PERSIST", "warn", "0000:01:00.0", NO_PERSISTENCE, {}),
-    ("DRV-PERSIST", "fail", "0000:01:00.0", NO_PERSISTENCE, {"policy": {"severity": {"DRV-PERSIST": "major"}}}),
-    ("DRV-PERSIST", "unknown", "persistence", {"gpus.0.persistence": None}, {}),
+BRANCH_CASES: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
+    ("pass", "new enough", {}, {"policy": {"cuda_wanted": "13.0"}}),
+    ("pass", "new enough", versions("615.71.09"), {}),
+    ("warn", "fixed in 580.159.03", versions("580.95.05"), {}),
+    ("fail", "fixed in 580.159.03", versions("580.95.05"), {"policy": {"driver_below_floor": "fail"}}),
+    ("warn", "no security fixes", versions("550.163.01"), {}),
+    ("fail", "cannot run CUDA 12.8", versions("470.256.02"), {"policy": {"cuda_wanted": "12.8"}}),
+    ("unknown", "version", {"driver.module.version": None}, {}),
 ]
 
 
-@pytest.mark.parametrize(("check", "status", "says", "changes", "options"), CASES)
-def test_driver(
-    check: str,
-    status: str,
-    says: str,
-    changes: dict[str, Any],
-    options: dict[str, Any],
-    expect: Callable[..., None],
+@pytest.mark.parametrize(("status", "says", "changes", "options"), BRANCH_CASES)
+def test_the_branch(
+    status: str, says: str, changes: dict[str, Any], options: dict[str, Any], expect: Callable[..., None]
 ) -> None:
-    expect(check, status, says, changes, options)
+    expect("DRV-BRANCH-MIN", status, says, changes, options)
 
 
 def test_an_old_driver_names_the_branch_to_install(results_of: Callable[..., list[dict[str, Any]]]) -> None:
     (result,) = results_of("DRV-BRANCH-MIN", changes=versions(OLD), policy={"cuda_wanted": "13.0"})
     assert result["remedy"]["vars"] == {"nvidia_driver_branch": "580"}
     assert result["remedy"]["command"].endswith("--tags nvidia_driver,readiness -e nvidia_driver_branch=580")
+
+
+def test_persistence_can_be_made_serious(results_of: Callable[..., list[dict[str, Any]]]) -> None:
+    policy = {"severity": {"DRV-PERSIST": "major"}}
+    (result,) = results_of("DRV-PERSIST", changes={"gpus.0.persistence": False}, policy=policy)
+    assert result["status"] == "fail"
+
+
+def test_a_tenant_is_asked_what_a_tenant_can_measure() -> None:
+    assert {check.id for check in CHECKS if not check.host_only} == RENTED
+
+
+def test_ids_are_of_this_stage_and_stand_once() -> None:
+    ids = [check.id for check in CHECKS]
+    assert len(ids) == len(set(ids))
+    assert all(name.startswith("DRV-") for name in ids)
+
+
+def test_prerequisites_exist() -> None:
+    assert {name for check in CHECKS for name in check.after} <= set(CHECK_IDS)
+    assert set(common.EXPLAINS_NO_MODULE) <= set(CHECK_IDS)
+
+
+def test_without_a_module_nothing_else_is_red(snapshot: Callable[..., dict[str, Any]]) -> None:
+    report = judge(snapshot("ready_host", UNLOADED), host="gpu01", stages=["driver"])
+    assert [r["id"] for r in report["results"] if r["status"] in ("fail", "unknown")] == ["DRV-MODULE"]
+    assert all(r["caused_by"] == "DRV-MODULE" for r in report["results"] if r["id"] == "DRV-DEVNODES")
+
+
+def test_preflight_explains_a_missing_module_only_while_it_is_red(
+    results_of: Callable[..., list[dict[str, Any]]],
+) -> None:
+    changes = {**UNLOADED, "driver.nouveau.loaded": True}
+    (explained,) = results_of("DRV-MODULE", changes=changes)
+    (switched_off,) = results_of("DRV-MODULE", changes=changes, policy={"skip": ["PRE-NOUVEAU", "PRE-BOUND-DRIVER"]})
+    assert (explained["status"], explained["caused_by"]) == ("skip", "PRE-NOUVEAU")
+    assert switched_off["status"] == "fail"
+
+
+def test_the_gpu_to_reset_is_named(results_of: Callable[..., list[dict[str, Any]]]) -> None:
+    rows = {"correctable": 0, "uncorrectable": 1, "pending": True, "failure": False}
+    results = results_of("DRV-REMAP", changes={"gpus.1.remapped_rows": rows})
+    (bad,) = [result for result in results if result["status"] == "fail"]
+    assert bad["remedy"]["command"].endswith("'nvidia-smi --gpu-reset -i 0000:41:00.0'")
+    assert bad["message_zh"] == "有显存坏行待复位后替换"
+
+
+LINE = "NVRM: Xid (PCI:0000:18:00): 154, "
+CHANGED = f"{LINE}GPU recovery action changed from "
+
+
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        (f"{CHANGED}0x0 (None) to 0x1 (GPU Reset Required)", "reset_gpu"),
+        (f"{CHANGED}0x0 (None) to 0x2 (Node Reboot Required)", "reboot"),
+        (f"{CHANGED}0x0 (None) to 0x4 (Drain and Reset)", "reset_gpu"),
+        (f"{CHANGED}0x2 (Node Reboot Required) to 0x0 (None)", "ignore"),
+        (f"{LINE}pid=1, name=x", None),
+    ],
+)
+def test_the_drivers_own_word(text: str, action: str | None) -> None:
+    assert kernel_log._own_word(text) == action
+
+
+@pytest.mark.parametrize(
+    ("policy", "complaint"),
+    [
+        ({"xid_actions": {79: "pray"}}, "xid_actions"),
+        ({"xid_actions": {"x": "ignore"}}, "xid_actions"),
+        ({"pcie_width": {"T4": "x8"}}, "pcie_width"),
+        ({"mig": "maybe"}, "mig"),
+        ({"ecc": "maybe"}, "ecc"),
+        ({"xid_hours": -1}, "xid_hours"),
+    ],
+)
+def test_a_wrong_policy_is_refused(policy: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(PolicyError, match=complaint):
+        make_policy(policy, CHECK_IDS)

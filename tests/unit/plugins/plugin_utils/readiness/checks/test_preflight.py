@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight import packages
 
 DROP = "<dropped>"
 NO_GPU: dict[str, Any] = {"pci.gpus": []}
@@ -30,6 +31,32 @@ FULL_DISK = {
     "inodes_free_pct": 50,
 }
 WAY = {"base": "bare_host"}
+CHANGE = {"policy": {"driver_change_planned": True}}
+RADEON = {"bdf": "0000:03:00.0", "vendor": "1002", "device": "744c", "class": "030000", "driver": "amdgpu"}
+ANSWERS = {
+    "kind": "apt",
+    "name": "mirror-a",
+    "url": "https://mirror.example.com/",
+    "status": "ok",
+    "http_status": 200,
+    "ms": 40,
+    "error": None,
+    "skew_s": 0.1,
+    "released": "2026-11-20T20:00:00Z",
+    "valid_until": None,
+}
+
+
+def of_kind(kind: str) -> list[tuple[str, str, str, dict[str, Any], dict[str, Any]]]:
+    good, check = {**ANSWERS, "kind": kind}, f"PRE-NET-{kind.upper()}"
+    bad = {**good, "name": "mirror-b", "status": "failed", "http_status": 500}
+    return [
+        (check, "pass", "mirror-a answers, mirror-b does not", {"network.endpoints": [good, bad]}, {}),
+        (check, "fail", "mirror-b: HTTP status 500", {"network.endpoints": [bad]}, {}),
+        (check, "skip", "no address", {"network.endpoints": []}, {}),
+        (check, "unknown", "status", {"network.endpoints": [{**bad, "status": None}]}, {}),
+    ]
+
 
 CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("PRE-OS", "pass", "ubuntu 24.04", {}, {}),
@@ -70,12 +97,12 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("PRE-GPU-PCI", "fail", "2 GPUs on the PCI bus, 8 expected", {}, {"policy": {"expected_gpus": 8}}),
     ("PRE-GPU-PCI", "skip", "expects no GPU", NO_GPU, {"policy": {"expected_gpus": 0}}),
     ("PRE-GPU-PCI", "unknown", "pci.gpus", {"pci": None}, {}),
-    ("PRE-GPU-ALIVE", "pass", "all 2", {}, {}),
+    ("PRE-GPU-ALIVE", "pass", "on PCIe: 2", {}, {}),
     ("PRE-GPU-ALIVE", "fail", "0000:41:00.0", {"pci.gpus.1.config_readable": False}, {}),
-    ("PRE-GPU-ALIVE", "skip", "PRE-GPU-PCI", NO_GPU, {}),
+    ("PRE-GPU-ALIVE", "skip", "no NVIDIA GPU", NO_GPU, {}),
     ("PRE-GPU-ALIVE", "unknown", "config_readable", {"pci.gpus.1.config_readable": None}, {}),
-    ("PRE-BOUND-DRIVER", "pass", "nvidia", {}, {}),
-    ("PRE-BOUND-DRIVER", "pass", "none", {"pci.gpus.0.driver": None, "pci.gpus.1.driver": None}, {}),
+    ("PRE-BOUND-DRIVER", "pass", "NVIDIA driver", {}, {}),
+    ("PRE-BOUND-DRIVER", "pass", "no other driver", {"pci.gpus.0.driver": None, "pci.gpus.1.driver": None}, {}),
     ("PRE-BOUND-DRIVER", "fail", "vfio-pci", {"pci.gpus.0.driver": "vfio-pci"}, {}),
     ("PRE-BOUND-DRIVER", "unknown", "driver", {"pci.gpus.0.driver": DROP}, {}),
     ("PRE-NOUVEAU", "pass", "not loaded and blacklisted", {}, {}),
@@ -84,7 +111,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("PRE-NOUVEAU", "warn", "next boot", {"driver.nouveau.blacklisted": False}, {}),
     ("PRE-NOUVEAU", "unknown", "nouveau", {"driver.nouveau": None}, {}),
     ("PRE-SECURE-BOOT", "pass", "off", {}, {}),
-    ("PRE-SECURE-BOOT", "pass", "legacy", {"firmware": {"efi": False, "secure_boot": None}}, {}),
+    ("PRE-SECURE-BOOT", "pass", "legacy", {"firmware": {"efi": False, "secure_boot": None, "lockdown": None}}, {}),
     ("PRE-SECURE-BOOT", "pass", "accepted", {"firmware.secure_boot": True}, {}),
     ("PRE-SECURE-BOOT", "fail", "unsigned", {"firmware.secure_boot": True}, WAY),
     ("PRE-SECURE-BOOT", "skip", "container", {"firmware.secure_boot": True}, {"base": "rented_container"}),
@@ -118,7 +145,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("PRE-DISK", "fail", "/ has 20000 MiB free, 25600", {"storage.fs.0.free_mib": 20000}, WAY),
     ("PRE-DISK", "pass", "enough", {"storage.fs.0.free_mib": 20000}, {}),
     ("PRE-DISK", "fail", "/boot has 10 MiB", {"storage.fs.1.free_mib": 10}, {}),
-    ("PRE-DISK", "fail", "read-only", {"storage.fs.1.ro": True}, {}),
+    ("PRE-FS-RW", "fail", "read-only", {"storage.fs.1.ro": True}, {}),
     ("PRE-DISK", "fail", "inodes", {"storage.fs.0.inodes_free_pct": 1}, {}),
     (
         "PRE-DISK",
@@ -141,7 +168,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
         {"packages.lock": {"held": True, "pid": 4711, "comm": "apt-get"}},
         WAY,
     ),
-    ("PRE-PKG-LOCK", "warn", "pid unknown", {"packages.lock": {"held": True, "pid": None, "comm": None}}, {}),
+    ("PRE-PKG-LOCK", "warn", "pid not known", {"packages.lock": {"held": True, "pid": None, "comm": None}}, {}),
     ("PRE-PKG-LOCK", "unknown", "lock", {"packages.lock": None}, {}),
     ("PRE-PKG-STATE", "pass", "no package", {}, {}),
     ("PRE-PKG-STATE", "fail", "nvidia-dkms", {"packages.broken": ["nvidia-dkms"]}, {}),
@@ -168,6 +195,65 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ),
     ("PRE-REPOS", "skip", "no repositories", {"network.repositories": []}, {}),
     ("PRE-REPOS", "unknown", "repositories", {"network": None}, {}),
+    ("PRE-SELINUX", "pass", "does not enforce", {"selinux.enforcing": False}, {}),
+    ("PRE-SELINUX", "warn", "labels", {"selinux.enforcing": True}, {}),
+    ("PRE-SELINUX", "unknown", "selinux", {"selinux": DROP}, {}),
+    ("PRE-AMD", "pass", "no GPU of AMD", {}, {}),
+    ("PRE-AMD", "fail", "AMD 0000:03:00.0", {"pci": {"gpus": [], "others": [RADEON]}}, {}),
+    ("PRE-AMD", "pass", "left alone", {"pci.others": [RADEON]}, {}),
+    ("PRE-AMD", "unknown", "pci.others", {"pci.others": None}, {}),
+    ("PRE-GPU-KNOWN", "pass", "4090", {}, {}),
+    ("PRE-GPU-KNOWN", "warn", "3fff", {"pci.gpus.0.device": "3fff"}, {}),
+    ("PRE-GPU-KNOWN", "unknown", "device", {"pci.gpus.0.device": None}, {}),
+    ("PRE-TIER", "pass", "tier t1", {"pci.gpus.1": DROP}, {"policy": {"tier": "t1"}}),
+    ("PRE-TIER", "fail", "A6000", {}, {"policy": {"tier": "t2", "expected_gpus": 2}}),
+    ("PRE-TIER", "unknown", "pci", {"pci": DROP}, {"policy": {"tier": "t1"}}),
+    ("PRE-BRANCH-FIT", "pass", "580", {}, {}),
+    ("PRE-BRANCH-FIT", "fail", "any more", {"pci.gpus.0.device": "1db6"}, {"policy": {"driver_branch": "590"}}),
+    ("PRE-BRANCH-FIT", "fail", "too old", {"pci.gpus.0.device": "2b85"}, {"policy": {"driver_branch": "535"}}),
+    ("PRE-BRANCH-FIT", "fail", "proprietary", {"pci.gpus.0.device": "1db6"}, {"policy": {"driver_modules": "open"}}),
+    ("PRE-BRANCH-FIT", "skip", "no driver", {}, WAY),
+    ("PRE-BRANCH-FIT", "unknown", "driver.module", {"driver.module": DROP}, {}),
+    ("PRE-BIOS-BAR", "pass", "unmapped", {}, {}),
+    ("PRE-BIOS-BAR", "warn", "BAR", {"kernel_log.hits": [{"signature": "bar", "bdf": None}]}, {}),
+    ("PRE-BIOS-BAR", "unknown", "kernel_log", {"kernel_log": DROP}, {}),
+    ("PRE-GPU-BUSY", "pass", "no process", {}, CHANGE),
+    ("PRE-GPU-BUSY", "fail", "python (pid 9)", {"processes.gpu": [{"pid": 9, "comm": "python"}]}, CHANGE),
+    ("PRE-GPU-BUSY", "unknown", "processes", {"processes": DROP}, CHANGE),
+    ("PRE-KERNEL-NEWEST", "pass", "newest", {}, {}),
+    ("PRE-KERNEL-NEWEST", "fail", "will leave", {"kernel.newest": "6.8.0-99-generic"}, WAY),
+    ("PRE-KERNEL-NEWEST", "unknown", "kernel.newest", {"kernel.newest": DROP}, {}),
+    ("PRE-COMPILER", "pass", "gcc-13", {}, {}),
+    ("PRE-COMPILER", "fail", "only gcc-9", {"kernel.compilers": ["gcc-9"]}, WAY),
+    ("PRE-COMPILER", "unknown", "kernel.compiler", {"kernel.compiler": None}, {}),
+    ("PRE-FS-RW", "pass", "writable: /", {}, {}),
+    ("PRE-FS-RW", "warn", "noexec", {"storage.fs.0.options": ["noexec"]}, {}),
+    ("PRE-FS-RW", "unknown", "storage", {"storage": None}, {}),
+    ("PRE-CPU", "pass", "32 processors", {}, {}),
+    ("PRE-CPU", "warn", "1 processors", {"cpu.count": 1}, {}),
+    ("PRE-CPU", "unknown", "cpu.avx2", {"cpu.avx2": None}, {}),
+    ("PRE-PORTS", "pass", "40022", {}, {}),
+    ("PRE-PORTS", "warn", "sshd", {}, {"policy": {"ports_wanted": [22]}}),
+    ("PRE-PORTS", "unknown", "listening", {"network.listening": None}, {}),
+    ("PRE-MIXED-PKGS", "pass", "580.159.03", {}, {}),
+    ("PRE-MIXED-PKGS", "fail", "570.211.01", {"packages.installed.libnvidia-gl-570": "570.211.01-1"}, {}),
+    ("PRE-MIXED-PKGS", "unknown", "installed", {"packages": None}, {}),
+    ("PRE-DOCKER-CONFLICT", "pass", "at most", {}, {}),
+    ("PRE-DOCKER-CONFLICT", "fail", "snap", {"packages.snaps": ["docker"]}, {}),
+    ("PRE-DOCKER-CONFLICT", "unknown", "snaps", {"packages.snaps": DROP}, {}),
+    ("PRE-UNATTENDED", "pass", "leave the driver alone", {}, {}),
+    ("PRE-UNATTENDED", "warn", "nvidia-open", {"packages.unattended.excludes": []}, {}),
+    ("PRE-UNATTENDED", "unknown", "unattended", {"packages.unattended": None}, {}),
+    ("PRE-TIME", "pass", "0 s off", {}, {}),
+    ("PRE-TIME", "fail", "900 s", {"network.repositories.0.skew_s": 900, "network.repositories.1.skew_s": 900}, {}),
+    ("PRE-TIME", "unknown", "time", {"time": DROP}, {}),
+    ("PRE-MIRROR-FRESH", "pass", "up to date", {"network.endpoints": [ANSWERS]}, {}),
+    ("PRE-MIRROR-FRESH", "warn", "ran out", {"network.endpoints": [{**ANSWERS, "valid_until": "2026-11-01"}]}, {}),
+    ("PRE-MIRROR-FRESH", "unknown", "released", {"network.endpoints": [{**ANSWERS, "released": "soon"}]}, {}),
+    ("PRE-DNS-PROXY", "pass", "no proxy", {}, {}),
+    ("PRE-DNS-PROXY", "warn", "Docker", {"network.proxies.environment": {"ALL_PROXY": "http://192.0.2.1"}}, {}),
+    ("PRE-DNS-PROXY", "unknown", "proxies", {"network.proxies": None}, {}),
+    *(case for kind in ("apt", "pypi", "conda", "docker", "hf", "nvidia") for case in of_kind(kind)),
 ]
 
 
@@ -190,3 +276,50 @@ def test_a_repository_names_the_variable_that_moves_it(results_of: Callable[...,
     assert "connection refused" in result["message"]
     assert "nvidia_container_toolkit_repo_url" in result["remedy"]["vars"]
     assert "-e nvidia_container_toolkit_repo_url=" in result["remedy"]["command"]
+
+
+def test_a_registry_that_asks_who_one_is_answers(results_of: Callable[..., list[dict[str, Any]]]) -> None:
+    asks = {**ANSWERS, "status": "failed", "http_status": 401}
+    for kind, status in (("docker", "pass"), ("hf", "fail")):
+        changes = {"network.endpoints": [{**asks, "kind": kind}]}
+        assert results_of(f"PRE-NET-{kind.upper()}", changes=changes)[0]["status"] == status
+
+
+def test_a_dead_network_is_one_red_line(results_of: Callable[..., list[dict[str, Any]]]) -> None:
+    dead = [{**ANSWERS, "kind": kind, "status": "timeout", "http_status": None} for kind in ("pypi", "apt", "other")]
+    changes = {"network.repositories": [], "network.endpoints": dead}
+    assert results_of("PRE-NET-PYPI", changes=changes)[0]["status"] == "fail"
+    assert results_of("PRE-NET-APT", changes=changes)[0]["caused_by"] == "PRE-NET-PYPI"
+
+
+def test_gpus_of_a_model_that_needs_closed_modules_get_their_package(
+    results_of: Callable[..., list[dict[str, Any]]],
+) -> None:
+    policy = {"driver_branch": "590", "driver_modules": "open"}
+    for system, package in (("ubuntu", "cuda-drivers-580"), ("debian", "cuda-drivers")):
+        changes = {"pci.gpus.0.device": "1db6", "os.id": system}
+        age, modules = results_of("PRE-BRANCH-FIT", changes=changes, policy=policy)
+        for result in (age, modules):
+            assert result["remedy"]["vars"]["nvidia_driver_packages"] == [package]
+            assert result["remedy"]["vars"]["nvidia_driver_branch"] == "580"
+
+
+@pytest.mark.parametrize(
+    ("names", "flavours"),
+    [
+        (["nvidia-dkms-580-open", "nvidia-kernel-source-580-open"], {"open"}),
+        (["nvidia-dkms-580-server-open"], {"open"}),
+        (["nvidia-dkms-open", "nvidia-open"], {"open"}),
+        (["nvidia-kernel-open-dkms"], {"open"}),
+        (["nvidia-open-kernel-dkms"], {"open"}),
+        (["kmod-nvidia-open-dkms"], {"open"}),
+        (["nvidia-dkms-580"], {"proprietary"}),
+        (["nvidia-dkms-580-server"], {"proprietary"}),
+        (["nvidia-kernel-dkms"], {"proprietary"}),
+        (["kmod-nvidia-latest-dkms"], {"proprietary"}),
+        (["nvidia-dkms-580", "nvidia-dkms-580-open"], {"open", "proprietary"}),
+        (["nvidia-container-toolkit", "linux-modules-nvidia-580-open-6.8.0-87-generic"], set()),
+    ],
+)
+def test_flavour_of_packages(names: list[str], flavours: set[str]) -> None:
+    assert set(packages.kernel_modules(dict.fromkeys(names, "1"))) == flavours

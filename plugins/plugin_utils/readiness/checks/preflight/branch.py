@@ -1,0 +1,143 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Preflight: does the branch of the driver, and the flavour of its modules, fit the GPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.common import (
+    no_gpu,
+    not_ours,
+)
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.packages import (
+    driver_version,
+    kernel_modules,
+)
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
+    Context,
+    Finding,
+    fail,
+    ok,
+    skip,
+)
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import Gpu
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import gpu as known_gpu
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import View
+
+# The branch that the role installs where nothing else is said (roles/nvidia_driver/defaults).
+USUAL_BRANCH = 580
+
+
+def branch_fits(ctx: Context) -> list[Finding]:
+    if nothing := no_gpu(ctx) or not_ours(ctx):
+        return nothing
+    known = [(gpu, known_gpu(gpu.text("device"))) for gpu in ctx.facts.views("pci.gpus")]
+    models = [(gpu, model) for gpu, model in known if model is not None]
+    if not models:
+        return [skip(say("no GPU of a known model"))]
+    branch = _branch(ctx)
+    # the flavour matters only to models that are not indifferent to it
+    flavour = _flavour(ctx) if any(model.modules != "either" for _gpu, model in models) else None
+    if branch is None and flavour is None:
+        return [skip(say("no driver is planned or installed yet"))]
+    findings = [
+        finding
+        for gpu, model in models
+        for finding in (_age(ctx, gpu, model, branch), _modules(ctx, gpu, model, flavour))
+    ]
+    return [finding for finding in findings if finding is not None] or [
+        ok(say("driver branch {branch} fits the GPUs", branch=branch or say("(not named)")))
+    ]
+
+
+def _branch(ctx: Context) -> int | None:
+    """What the policy plans, else what is loaded, else what is installed."""
+    planned = ctx.policy.driver_branch
+    if planned is not None:
+        return int(planned.split(".")[0])
+    if ctx.facts.flag("driver.module.loaded"):
+        return int(ctx.facts.text("driver.module.version").split(".")[0])
+    version = driver_version(ctx.facts.mapping("packages.installed"))
+    return None if version is None else int(version.split(".")[0])
+
+
+def _flavour(ctx: Context) -> str | None:
+    planned = ctx.policy.driver_modules
+    if planned is not None:
+        return planned
+    if ctx.facts.flag("driver.module.loaded"):
+        return ctx.facts.text("driver.module.flavour")
+    installed = kernel_modules(ctx.facts.mapping("packages.installed"))
+    # both of them: PRE-MIXED-PKGS tells
+    return next(iter(installed)) if len(installed) == 1 else None
+
+
+def _age(ctx: Context, gpu: View, model: Gpu, branch: int | None) -> Finding | None:
+    if branch is None:
+        return None
+    if model.last_branch is not None and branch > model.last_branch:
+        message = say(
+            "driver branch {branch} does not support {name} any more; {last} is the last one",
+            branch=branch,
+            name=model.name,
+            last=model.last_branch,
+        )
+        wish = min(model.last_branch, USUAL_BRANCH)
+        remedy = _set_branch(ctx, wish, {} if model.modules != "proprietary" else _closed_packages(ctx, wish))
+    elif branch < model.first_branch:
+        message = say(
+            "driver branch {branch} is too old for {name}; {first} is the first one",
+            branch=branch,
+            name=model.name,
+            first=model.first_branch,
+        )
+        remedy = _set_branch(ctx, max(model.first_branch, USUAL_BRANCH), {})
+    else:
+        return None
+    expected = {"first": model.first_branch, "last": model.last_branch}
+    return fail(message, remedy, **_details(ctx, gpu), observed=branch, expected=expected)
+
+
+def _modules(ctx: Context, gpu: View, model: Gpu, flavour: str | None) -> Finding | None:
+    if flavour is None or model.modules in ("either", flavour):
+        return None
+    details = {**_details(ctx, gpu), "observed": flavour, "expected": model.modules}
+    branch = _branch(ctx) or USUAL_BRANCH
+    if model.modules == "open":
+        remedy = ctx.run.play(
+            "nvidia_driver",
+            say("Install the open kernel modules; they are what the role takes by itself."),
+            nvidia_driver_branch=str(max(branch, model.first_branch)),
+            nvidia_driver_allow_change=True,
+        )
+        return fail(say("{name} works with the open kernel modules only", name=model.name), remedy, **details)
+    branch = min(branch, model.last_branch or branch)
+    remedy = _set_branch(ctx, branch, _closed_packages(ctx, branch))
+    return fail(say("{name} works with the proprietary kernel modules only", name=model.name), remedy, **details)
+
+
+def _details(ctx: Context, gpu: View) -> dict[str, Any]:
+    evidence = gpu.show("device") + ctx.facts.show("driver.module.version", "driver.module.flavour")
+    return {"entity": gpu.text("bdf"), "evidence": evidence}
+
+
+def _set_branch(ctx: Context, branch: int, more: Mapping[str, Any]) -> Remedy:
+    return ctx.run.play(
+        "nvidia_driver",
+        say("Install a branch of the driver that supports all GPUs of this host."),
+        None,
+        nvidia_driver_branch=str(branch),
+        nvidia_driver_allow_change=True,
+        **more,
+    )
+
+
+def _closed_packages(ctx: Context, branch: int) -> dict[str, Any]:
+    """NVIDIA's package of the proprietary driver; before 590 its name holds the branch on Ubuntu (its guide)."""
+    named = ctx.facts.text("os.id") == "ubuntu" and branch < 590
+    return {"nvidia_driver_packages": [f"cuda-drivers-{branch}" if named else "cuda-drivers"]}

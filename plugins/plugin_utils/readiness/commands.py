@@ -1,0 +1,104 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Remedies, and the command lines that carry them out."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text
+
+# In the order of the road: the remedy that comes first on it is the one to run first.
+ROLES = (
+    "preflight",
+    "mirrors",
+    "nvidia_driver",
+    "docker_engine",
+    "nvidia_container_toolkit",
+    "nvml_stability",
+    "dev_container",
+    "readiness",
+)
+# these judge and change nothing
+JUDGES = ("preflight", "readiness")
+
+
+# What kind of thing a remedy is. A program may do run_role and set_var by itself; the rest needs a person.
+ACTIONS = (
+    "none",
+    "run_role",
+    "set_var",
+    "reboot",
+    "reset_gpu",
+    "restart_service",
+    "recreate_container",
+    "change_image",
+    "free_space",
+    "fix_network",
+    "firmware_setup",
+    "contact_provider",
+    "replace_hardware",
+    "check_app",
+    "wait",
+)
+# a person must stand at the machine, or write to somebody
+BY_PERSON = ("firmware_setup", "contact_provider", "replace_hardware")
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What mends a failure: a text, and one command line. `action` is one of ACTIONS."""
+
+    text: Text
+    command: str
+    role: str | None = None
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    action: str = "none"
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Writes the command lines of the remedies for one host."""
+
+    host: str
+    inventory: tuple[str, ...] = ()
+    playbook: str = "site.yml"
+
+    def _inventory(self) -> list[str]:
+        return [word for source in self.inventory or ("<inventory>",) for word in ("-i", source)]
+
+    def _join(self, words: Sequence[str]) -> str:
+        # the placeholder stays readable; everything else is quoted for a POSIX shell
+        return " ".join(word if word == "<inventory>" else shlex.quote(word) for word in words)
+
+    def play_line(self, roles: Sequence[str], variables: Mapping[str, Any]) -> str:
+        tags = [role for role in ROLES if role in roles]
+        if "readiness" not in tags and tags != ["preflight"]:
+            tags.append("readiness")
+        words = ["ansible-playbook", self.playbook, *self._inventory(), "-l", self.host, "--tags", ",".join(tags)]
+        for name, value in variables.items():
+            plain = isinstance(value, str) and re.fullmatch(r"[^\s{}\[\]'\"=]+", value)
+            words += ["-e", f"{name}={value}" if plain else json.dumps({name: value}, ensure_ascii=False)]
+        return self._join(words)
+
+    def play(self, role: str, text: Text, /, action: str | None = None, **variables: Any) -> Remedy:
+        """Run one role of the road, with inputs of that role set."""
+        kind = action or ("set_var" if variables else "run_role")
+        return Remedy(text, self.play_line([role], variables), role, variables, kind)
+
+    def adhoc(self, module: str, arguments: str, text: Text, action: str = "none") -> Remedy:
+        words = ["ansible", *self._inventory(), self.host, "-b", "-m", f"ansible.builtin.{module}"]
+        return Remedy(text, self._join([*words, "-a", arguments] if arguments else words), action=action)
+
+    def reboot(self, text: Text) -> Remedy:
+        return self.adhoc("reboot", "", text, "reboot")
+
+    def shell_line(self, line: str, text: Text, action: str = "none") -> Remedy:
+        """One command on the host (no shell: no pipes, no variables)."""
+        return self.adhoc("command", line, text, action)

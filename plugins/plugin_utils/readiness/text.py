@@ -1,0 +1,65 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Texts that people read, in their language.
+
+A text is an English template and its values. The English template is its own key; `data/messages/zh/*.yml` hold the
+Chinese ones. A contract test reads all `say("...")` calls and compares them with the catalogues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.data import FOLDER, load
+
+LANGUAGES = ("en", "zh")
+MESSAGES = FOLDER / "messages"
+
+
+def catalogue(language: str) -> Mapping[str, str]:
+    """English template -> template in `language`; empty for English. Raises KeyError for an unknown language."""
+    if language not in LANGUAGES:
+        raise KeyError(language)
+    found: Mapping[str, str] = load(f"messages/{language}") if language != "en" else {}
+    return found
+
+
+@dataclass(frozen=True)
+class Text:
+    """An English template in the syntax of str.format, with named fields only, and the values to put in."""
+
+    template: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+    def into(self, language: str) -> str:
+        """The text in a language, values that are texts included; in English where the catalogue lacks it."""
+        template = catalogue(language).get(self.template, self.template)
+        if not self.args:
+            return template if "{" not in template else template.format()
+        return template.format(**{name: render(value, language) for name, value in self.args.items()})
+
+    def __str__(self) -> str:
+        return self.into("en")
+
+
+def say(template: str, /, **args: Any) -> Text:
+    """A text for people. `template` must be a literal, so that the contract test finds it."""
+    return Text(template, args)
+
+
+def render(value: Any, language: str) -> Any:
+    """A Text in a language, a list of them joined by commas; anything else as it is."""
+    if isinstance(value, Text):
+        return value.into(language)
+    if isinstance(value, (list, tuple)):
+        return ("、" if language == "zh" else ", ").join(str(render(item, language)) for item in value)
+    return value
+
+
+def names(values: Sequence[Any], limit: int = 6) -> Text | str:
+    """A list for a message, cut where it gets long."""
+    shown = ", ".join(str(value) for value in values[:limit])
+    return shown if len(values) <= limit else say("{shown} and {count} more", shown=shown, count=len(values) - limit)

@@ -1,0 +1,101 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that people read exists in English and Chinese, with the same values in it."""
+
+from __future__ import annotations
+
+import ast
+import string
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import text
+from helpers import ROOT
+
+SOURCES = sorted((ROOT / "plugins" / "plugin_utils").rglob("*.py")) + sorted(
+    path for folder in ("action", "callback") for path in (ROOT / "plugins" / folder).glob("*.py")
+)
+CATALOGUES = sorted((text.MESSAGES / "zh").glob("*.yml"))
+# constructors of findings and remedies: what they get as text must come from say()
+PEOPLE = {"ok", "fail", "warn", "skip", "unknown", "by_hand", "reboot", "policy_remedy"}
+
+
+def said() -> Iterator[tuple[str, ast.expr]]:
+    for path in SOURCES:
+        source = path.read_text(encoding="utf-8")
+        if "readiness.text import" not in source:
+            continue
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
+                yield f"{path.relative_to(ROOT)}:{node.lineno}", node.args[0]
+
+
+SAID = list(said())
+TEMPLATES = {str(node.value): where for where, node in SAID if isinstance(node, ast.Constant)}
+CHINESE = text.catalogue("zh")
+
+
+def fields(template: str) -> set[str]:
+    return {name for _text, name, _spec, _conversion in string.Formatter().parse(template) if name is not None}
+
+
+def test_texts_are_literals() -> None:
+    assert [where for where, node in SAID if not isinstance(node, ast.Constant)] == []
+    assert len(TEMPLATES) > 150
+
+
+def test_every_text_has_a_chinese_one() -> None:
+    assert {template: where for template, where in TEMPLATES.items() if template not in CHINESE} == {}
+
+
+def test_no_translation_is_left_over() -> None:
+    # the tables of GPUs, Xids and tiers hold their English texts as data
+    data = {
+        str(value)
+        for path in (ROOT / "plugins" / "plugin_utils" / "data").glob("*.yml")
+        for value in leaves(yaml.safe_load(path.read_text(encoding="utf-8")))
+    }
+    assert [template for template in CHINESE if template not in TEMPLATES and template not in data] == []
+
+
+def leaves(node: object) -> Iterator[object]:
+    if isinstance(node, dict):
+        for value in node.values():
+            yield from leaves(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from leaves(value)
+    else:
+        yield node
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+def test_translations_hold_the_same_values(path: Path) -> None:
+    for english, chinese in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
+        assert isinstance(chinese, str) and chinese.strip(), english
+        assert fields(english) == fields(chinese), english
+
+
+def test_no_text_is_translated_twice() -> None:
+    seen = Counter(
+        english for path in CATALOGUES for english in (yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    )
+    assert [english for english, number in seen.items() if number > 1] == []
+
+
+def test_findings_and_remedies_speak_through_say() -> None:
+    """An f-string or a bare string would stay English."""
+    bare = []
+    for path in sorted((ROOT / "plugins" / "plugin_utils" / "readiness").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            first = node.args[0] if node.args else None
+            if name in PEOPLE and isinstance(first, (ast.JoinedStr, ast.Constant)):
+                bare.append(f"{path.name}:{node.lineno}")
+    assert bare == []

@@ -1,0 +1,153 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""gpuready-doctor: look at this machine and judge it, without Ansible.
+
+One file that any Python >= 3.9 runs (`make doctor` builds it): for rented containers, for a node health check, for a
+host that nobody manages yet. It reads and changes nothing; the files named on its command line are all it writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.collector import Wishes, collect
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import readiness_files
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import diff, terminal
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.junit import junit
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import Stage
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.nhc import nhc
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.prometheus import prometheus
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import judge
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import LANGUAGES
+
+USAGE = 64  # EX_USAGE of sysexits.h
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        self.exit(USAGE, f"{self.prog}: {message}\n")
+
+
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(prog="gpuready-doctor", description="Is this GPU machine really ready, and if not, what to do?")
+    parser.add_argument("--stages", default=None, help="comma-separated: preflight, driver, container, dev")
+    parser.add_argument(
+        "--policy", metavar="FILE", help="JSON file with policy values (readiness_policy.yml names them)"
+    )
+    parser.add_argument("--snapshot", metavar="FILE", help="judge a saved snapshot or bundle in place of this machine")
+    parser.add_argument("--language", choices=LANGUAGES, default=_language(), help="of terminal, page and JUnit")
+    parser.add_argument("--all", action="store_true", help="show what passed, too, and the evidence")
+    parser.add_argument("--nhc", action="store_true", help="one line for Slurm's node health check; exits 0 or 1")
+    parser.add_argument("--diff", metavar="FILE", help="say what has changed since this saved snapshot, and end")
+    parser.add_argument("--raw", action="store_true", help="keep the raw documents in the snapshot")
+    for name, what in (
+        ("save", "the snapshot as JSON"),
+        ("json", "the report as JSON"),
+        ("html", "the report as a page"),
+        ("junit", "the report as JUnit XML"),
+        ("prometheus", "the report as a textfile for node_exporter"),
+        ("bundle", "a support bundle (tar.gz) without secrets and serial numbers"),
+    ):
+        parser.add_argument(f"--{name}", metavar="FILE", help=f"write {what}; - for the terminal")
+    return parser.parse_args(list(argv))
+
+
+def _language() -> str:
+    words = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return "zh" if next((word for word in words if word), "").lower().startswith("zh") else "en"
+
+
+def run_command(args: Sequence[str], environ_update: Mapping[str, str], **_ignored: Any) -> tuple[int, bytes, bytes]:
+    """What AnsibleModule.run_command does for the collector."""
+    done = subprocess.run(
+        list(args), env={**os.environ, **environ_update}, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def snapshot_of(options: argparse.Namespace) -> dict[str, Any]:
+    if options.snapshot:
+        return readiness_files.load_snapshot(Path(options.snapshot))
+    return collect(Runner(run_command), wishes=Wishes(raw=options.raw or bool(options.bundle), exec_probe=True))
+
+
+def policy_of(options: argparse.Namespace, snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    # without a word about it, a container is judged as what it is: a rented one
+    given = {"profile": "rented"} if snapshot.get("scope") == "container" else {}
+    if options.policy:
+        try:
+            read = json.loads(Path(options.policy).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"the policy {options.policy} is not valid JSON: {error}") from error
+        if not isinstance(read, dict):
+            raise ValueError(f"the policy {options.policy} is no mapping of keys and values")
+        given.update(read)
+    return given
+
+
+def write_outputs(options: argparse.Namespace, report: Mapping[str, Any], snapshot: Mapping[str, Any]) -> None:
+    makers = {
+        "save": lambda: readiness_files.as_json(snapshot),
+        "json": lambda: readiness_files.as_json(report),
+        "junit": lambda: junit([report], options.language),
+        "prometheus": lambda: prometheus(report),
+    }
+    for name, make in makers.items():
+        target = getattr(options, name)
+        if target == "-":
+            sys.stdout.write(make())
+        elif target:
+            readiness_files.write(Path(target), make())
+    if options.html:
+        readiness_files.write_page(Path(options.html), [(report, snapshot)], language=options.language)
+    if options.bundle:
+        readiness_files.write(Path(options.bundle), readiness_files.bundle.build(report, snapshot))
+
+
+def show(report: Mapping[str, Any], show_all: bool) -> None:
+    width = min(shutil.get_terminal_size((100, 24)).columns, 160)
+    print(terminal.plain(terminal.report_lines(report, width=width, show_all=show_all)))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0 ready, 1 with warnings, 2 not ready, 3 unknown, 64 bad input; with --nhc 0 or 1."""
+    options = arguments(sys.argv[1:] if argv is None else argv)
+    try:
+        snapshot = snapshot_of(options)
+        if options.diff:
+            for item in diff.changes(readiness_files.load_snapshot(Path(options.diff)), snapshot):
+                print(f"{item['path']}: {item['was']} -> {item['now']}")
+            return 0
+        stages = options.stages.split(",") if options.stages else list(map(str, Stage))
+        report = judge(
+            snapshot,
+            host=os.uname().nodename if not options.snapshot else Path(options.snapshot).name.split(".")[0],
+            stages=stages,
+            policy=policy_of(options, snapshot),
+            language=options.language,
+        )
+        write_outputs(options, report, snapshot)
+    except (OSError, ValueError) as error:
+        print(f"gpuready-doctor: {error}", file=sys.stderr)
+        return USAGE
+    if options.nhc:
+        line, status = nhc(report)
+        sys.stdout.write(line)
+        return status
+    if "-" not in (options.save, options.json, options.junit, options.prometheus):
+        show(report, options.all)
+    return int(report["exit_code"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
