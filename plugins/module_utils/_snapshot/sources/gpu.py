@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The gpuready authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""GPUs on the PCI bus, the kernel driver and its user-space half, and what nvidia-smi says."""
+"""The kernel driver and its user-space half, and what nvidia-smi says."""
 
 from __future__ import annotations
 
@@ -15,12 +15,6 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import nvidia_smi
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import driver_files, kept
 
-_PCI = "/sys/bus/pci/devices"
-_NVIDIA = "0x10de"
-# VGA and 3D controllers; the same card's audio and USB functions have other classes
-_GPU_CLASSES = ("0x0300", "0x0302")
-# bridge, other: NVSwitch of A100 and H100 systems
-_SWITCH_CLASS = "0x0680"
 _SMI = (
     "/usr/bin/nvidia-smi",
     "/usr/local/bin/nvidia-smi",
@@ -31,56 +25,6 @@ _SMI = (
 _MODPROBE_DIRS = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
 _NOUVEAU = re.compile(r"^\s*(blacklist\s+nouveau\b|install\s+nouveau\s+/(usr/)?bin/(true|false))", re.MULTILINE)
 _VERSION = re.compile(r"\b\d{3,}\.\d+(?:\.\d+)?\b")
-
-
-def pci_section(host: Host) -> dict[str, Any]:
-    """Return the NVIDIA GPUs and NVSwitches that sysfs lists; this needs no driver."""
-    gpus: list[dict[str, Any]] = []
-    switches: list[dict[str, Any]] = []
-    with host.probes.watch("pci", _PCI):
-        if not host.is_dir(_PCI):
-            raise FileNotFoundError(f"{_PCI} is missing")
-        for name in host.names(_PCI):
-            folder = f"{_PCI}/{name}"
-            if (host.text(f"{folder}/vendor") or "").lower() != _NVIDIA:
-                continue
-            kind = (host.text(f"{folder}/class") or "").lower()
-            if kind.startswith(_GPU_CLASSES):
-                gpus.append(_device(host, folder, name, kind))
-            elif kind.startswith(_SWITCH_CLASS):
-                switches.append(_device(host, folder, name, kind))
-    return {"gpus": gpus, "nvswitches": switches}
-
-
-def _device(host: Host, folder: str, name: str, kind: str) -> dict[str, Any]:
-    vendor, device = (_hex(host.text(f"{folder}/subsystem_{part}")) for part in ("vendor", "device"))
-    node = host.text(f"{folder}/numa_node") or ""
-    return {
-        "bdf": nvidia_smi.bdf(name) or name,
-        # ids as in pci.ids: lower-case digits without the 0x of sysfs
-        "vendor": _hex(_NVIDIA),
-        "device": _hex(host.text(f"{folder}/device")),
-        "class": _hex(kind, 6),
-        "subsystem": f"{vendor}:{device}" if vendor and device else None,
-        "driver": host.link_name(f"{folder}/driver"),
-        "config_readable": _config_readable(host, folder),
-        # -1: the firmware does not say
-        "numa_node": int(node) if node.isdigit() else None,
-    }
-
-
-def _hex(text: str | None, width: int = 4) -> str | None:
-    match = re.fullmatch(rf"0x([0-9a-f]{{{width}}})", (text or "").lower())
-    return match.group(1) if match else None
-
-
-def _config_readable(host: Host, folder: str) -> bool | None:
-    try:
-        config = host.read_bytes(f"{folder}/config", 4)
-    except OSError:
-        return None
-    # a device that fell off the bus answers every read with ones
-    return len(config) == 4 and config != b"\xff\xff\xff\xff"
 
 
 def driver_section(host: Host, smi: dict[str, Any], gpus: list[dict[str, Any]]) -> dict[str, Any]:
