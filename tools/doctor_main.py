@@ -135,6 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stages=stages,
             policy=policy_of(options, snapshot),
             language=options.language,
+            again=f"python3 {sys.argv[0]}",
         )
         write_outputs(options, report, snapshot)
     except (OSError, ValueError) as error:

@@ -78,7 +78,7 @@ class CallbackModule(CallbackBase):
         self.reports: dict[str, Mapping[str, Any]] = {}
         # where the page of the run belongs -> the snapshot files of its hosts
         self.pages: dict[str, dict[str, str]] = {}
-        self.folders: list[Sequence[Mapping[str, Any]]] = []
+        self.folders: list[dict[str, Any]] = []
         self.failures: dict[str, str] = {}
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
@@ -94,8 +94,8 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         width = min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_WIDTH)
-        for hosts in self.folders:
-            self._print([[], *table_lines(hosts, width=width), []])
+        for folder in self.folders:
+            self._print([[], *table_lines(folder["hosts"]), [], *_page_line(folder["report_files"].get("page"))])
         if not self.reports:
             return
         lost = [host for host in stats.processed if self._ended_badly(stats, host)]
@@ -127,7 +127,7 @@ class CallbackModule(CallbackBase):
             write_page(Path(path), hosts, stopped=stopped, silent=silent, language=language)
         except OSError as error:
             return [(f"the page {path} cannot be written: {error}", "bold red")]
-        return [(f"page: {_shown(path)}", "bold")]
+        return _page_line(path)[0]
 
     def _keep(self, result: CallbackTaskResult) -> None:
         """The last report of a host counts: it was made with the freshest facts."""
@@ -140,7 +140,7 @@ class CallbackModule(CallbackBase):
                     files = self.pages.setdefault(str(item["report_page"]), {})
                     files[str(report["host"])] = str((item.get("report_files") or {}).get("snapshot") or "")
             elif isinstance(item, Mapping) and item.get("verdicts") and isinstance(item.get("hosts"), list):
-                self.folders.append(item["hosts"])
+                self.folders.append({"hosts": item["hosts"], "report_files": item.get("report_files") or {}})
 
     @staticmethod
     def _ended_badly(stats: AggregateStats, host: str) -> bool:
@@ -162,6 +162,10 @@ def _snapshot(path: str | None) -> dict[str, Any] | None:
     except (OSError, ValueError):
         # the page says that there is no raw snapshot
         return None
+
+
+def _page_line(path: str | None) -> list[Line]:
+    return [[(f"page: {_shown(path)}", "bold")]] if path else []
 
 
 def _shown(path: str) -> str:

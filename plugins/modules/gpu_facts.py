@@ -14,15 +14,20 @@ description:
     Container Toolkit, CDI specifications, storage, network and development environments, and returns one snapshot as
     C(ansible_facts.gpu_host).
   - Files are read first, commands are run second, and everything slow runs at the same time.
-  - It never writes and never fails because of what it finds. Only O(active) starts something. What could not be read
-    is V(null), and C(gpu_host.probes) says for each probe whether it was C(ok), C(missing), C(denied), C(timeout),
-    C(failed) or C(unparsable), and why.
-  - No secret leaves the host. Passwords in URLs are masked, of a container's environment nothing is returned,
-    and of its labels only those of this collection and of Compose.
+  - It never writes and never fails because of what it finds. It runs C(nvidia-smi), and calls C(cuInit) in a process of
+    its own; after one NVIDIA call has timed out no other one is made. Only O(active) starts work on a GPU.
+  - What could not be read is V(null), and C(gpu_host.probes) says for each probe whether it was C(ok), C(missing),
+    C(denied), C(timeout), C(failed) or C(unparsable), why, and how many milliseconds it took.
+  - No secret leaves the host. Passwords in URLs are masked. Of a container's environment only variables without
+    secrets are returned, where an ssh session lacks them or differs; of its labels only those of this collection and
+    of Compose.
+  - The snapshot does name the machine (UUIDs, addresses), and with O(raw) it holds serial numbers. The support bundle
+    of M(gpuready.bootstrap.gpu_readiness) is without them.
 options:
   subset:
     description:
-      - Sections to read, or with C(!) before the name those not to read. One that is not read is missing in the answer.
+      - Sections to read, or with C(!) before the name those not to read. One that is not read is missing in the answer,
+        and what needs it is judged as unknown, never as right.
       - The operating system, the kind of machine and what is simulated are always read.
     type: list
     elements: str
@@ -81,7 +86,7 @@ options:
       - "!raw"
   root:
     description:
-      - Read the tree below this folder in place of the machine.
+      - Read the tree below this folder in place of the machine, for tests.
       - With any value but V(/) no command is run and no socket or network is used. The one exception is a
         stand-in C(bin/nvidia-smi) below it, which is run.
     type: path
@@ -92,8 +97,8 @@ options:
     elements: path
     default: []
   repositories:
-    description: Repositories that the host must be able to reach.
-      All are asked at the same time, for 5 seconds at most.
+    description:
+      - Repositories that the host must be able to reach. All are asked at the same time, for 5 seconds at most.
     type: list
     elements: dict
     default: []
@@ -153,18 +158,21 @@ options:
         description: Whose environment is looked at; by default that of the container's own user.
         type: str
   dev_here:
-    description: Look at this machine like at a dev container. Always done in a container (a rented one).
+    description: Look at this machine as at a dev container. In a container, such as a rented one, it is always done.
     type: bool
     default: false
   exec_probe:
-    description: Ask C(nvidia-smi) inside the running containers that use a GPU, at most eight.
+    description:
+      - Ask C(nvidia-smi) inside the running containers that use a GPU, at most eight. Only so is it seen that a
+        container has lost its GPU.
     type: bool
     default: false
   active:
     description:
+    description:
       - What to try, beyond looking. V(smoke) runs a container with a GPU from O(smoke_image), V(torch) multiplies
-        matrices on each GPU in the dev containers, V(nccl) lets all their GPUs talk to each other. They take 120
-        seconds at most.
+        matrices on each GPU in the dev containers, V(nccl) lets all their GPUs talk to each other. Each takes 120
+        seconds at most, and disturbs other work on the GPUs.
     type: list
     elements: str
     default: []
@@ -175,7 +183,8 @@ options:
     default: ""
   raw:
     description:
-      - Keep the documents behind the facts in C(gpu_host.raw). They hold serial numbers.
+      - Keep the documents behind the facts in C(gpu_host.raw), such as the output of C(nvidia-smi). They hold serial
+        numbers.
     type: bool
     default: false
   timeout:
@@ -191,8 +200,8 @@ attributes:
     support: none
     details: Nothing is ever changed.
 notes:
-  - Run it with privileges. Without them device rules, lock files and some configuration cannot be read; their probes
-    then say C(denied).
+  - Run it with privileges. Without them the engine, device rules, lock files, the kernel log and some configuration
+    cannot be read; their probes then say C(denied).
 """
 
 EXAMPLES = r"""

@@ -15,7 +15,9 @@ description:
     registered readiness checks and a policy, and returns a report.
   - Each result is C(pass), C(warn), C(fail), C(skip) or C(unknown). What could not be measured is C(unknown), never
     C(pass). What follows from another failure is C(skip) and names it in C(caused_by).
-  - Every failure carries the role, the variables and the command line that mend it.
+  - Every failure and warning carries a remedy, a text and one command line. Where a role mends it, the remedy names the
+    role and its variables, too.
+  - All checks are listed in C(docs/checks.md); C(docs/readiness.md) explains policy, tiers, waivers and outputs.
 author:
   - The gpuready authors (@gpuready)
 options:
@@ -34,32 +36,39 @@ options:
     description:
       - Values laid over the built-in policy in C(plugins/plugin_utils/data/readiness_policy.yml), that of the tier, and
         O(base_policy), such as C(tier), C(expected_gpus), C(cuda_wanted), C(severity), C(skip), C(waive).
-      - Mappings are merged by key. An unknown key, check or value is an error, and so is a waiver without an end.
+      - Mappings are merged by key, everything else is replaced. An unknown key, check or value is an error, and so is a
+        waiver without C(id), C(until) (its last day) or C(reason).
     type: dict
     default: {}
   snapshot:
     description:
       - A saved snapshot to judge in place of the host. The host is then not contacted and no facts are set.
+      - Mutually exclusive with O(snapshots).
     type: dict
   snapshots:
     description:
       - A folder on the controller with saved snapshots, C(NAME.json), C(NAME.snapshot.json) or C(NAME.bundle.tar.gz),
         one a host. All are judged, no host is contacted, and RV(hosts) is returned in place of RV(report).
       - What is found never fails the task; an unreadable file does, and then nothing is written.
+      - O(report_dir) must be another folder.
     type: path
   facts:
-    description: Options for M(gpuready.bootstrap.gpu_facts), such as C(repositories) and C(dev).
+    description:
+      - Options for M(gpuready.bootstrap.gpu_facts), such as C(endpoints) and C(active).
+      - The containers in C(dev) are those that must run; without any, no dev container is expected.
     type: dict
     default: {}
   enforce:
-    description: Fail the task when the host is not ready, or when a blocking check could not be measured.
+    description:
+      - Fail the task when the host is not ready, or when a blocking check could not be measured. The report is written
+        and returned all the same.
     type: bool
     default: true
   report_dir:
     description:
       - Folder on the controller for the files of O(formats). It is made if missing. Nothing is written in check mode.
-      - When the host is ready its snapshot is kept as C(<host>.last_ready.json), too; a later report that is not ready
-        then says in C(since_ready) what has changed since.
+      - With V(json) in O(formats), when all stages were judged and the host is ready, its snapshot is also kept as
+        C(<host>.last_ready.json); a later report that is not ready says in C(since_ready) what has changed since.
     type: path
   formats:
     description:
@@ -68,7 +77,8 @@ options:
         C(gpuready.bootstrap.summary) writes it when the run ends.
       - V(junit) is C(<host>.junit.xml); V(prometheus) is C(<host>.prom), a textfile for node_exporter; V(nhc) is
         C(<host>.nhc), the line that Slurm's node health check shows, empty for a usable node.
-      - V(bundle) is C(<host>.bundle.tar.gz) for support, without secrets and serial numbers.
+      - V(bundle) is C(<host>.bundle.tar.gz) for support, without secrets, serial numbers, host names and addresses. The
+        raw documents are in it if O(facts) asked for them (C(raw)).
     type: list
     elements: str
     choices: [json, html, junit, prometheus, nhc, bundle]
@@ -96,10 +106,21 @@ EXAMPLES = r"""
     report_dir: reports
     policy:
       expected_gpus: 8
+      severity:
+        DRV-IDLE: info
       waive:
         - id: DRV-PERSIST
           until: "2027-01-31"
           reason: the daemon is being packaged
+
+- name: Judge the driver only, with a product of matrices on each GPU of a dev container
+  gpuready.bootstrap.gpu_readiness:
+    stages: [driver, dev]
+    facts:
+      active: [torch]
+      dev:
+        - container: dev-alice
+    language: zh
 
 - name: Judge a folder of saved snapshots
   gpuready.bootstrap.gpu_readiness:
@@ -202,6 +223,7 @@ report:
           observed: [runc]
           expected: null
           evidence: [{path: docker.runtimes, value: {runc: runc}}]
+          waived: false
           remedy:
             action: run_role
             role: nvidia_container_toolkit
@@ -211,23 +233,30 @@ report:
           caused_by: null
           skip_reason: null
     next:
-      description: The next thing to do.
+      description:
+        - The next thing to do. In the first stage that has something open, remedies by roles are joined into one line.
+        - C(needs_reboot) and C(blocked_by_human) tell whether a remedy of any result is a reboot, or a person's work.
       type: dict
       sample:
         command: ansible-playbook site.yml -i hosts -l gpu01 --tags nvidia_container_toolkit,readiness
         text: Register the runtime in daemon.json and restart Docker.
+        needs_reboot: false
+        blocked_by_human: []
 report_files:
   description: The files written on the controller, by kind; with O(snapshots) by host, and C(page).
   returned: when O(report_dir) is set, not in check mode
   type: dict
-  sample: {report: reports/gpu01.report.json, snapshot: reports/gpu01.snapshot.json}
+  sample:
+    report: reports/gpu01.report.json
+    snapshot: reports/gpu01.snapshot.json
+    last_ready: reports/gpu01.last_ready.json
 report_page:
   description: Where the page of the run belongs.
   returned: when O(report_dir) is set and O(formats) has V(html), not in check mode
   type: str
   sample: reports/readiness.html
 hosts:
-  description: One line for each judged snapshot.
+  description: What is most needed of each judged snapshot. C(open) are failures, warnings and what is unknown.
   returned: with O(snapshots)
   type: list
   elements: dict
@@ -236,6 +265,7 @@ hosts:
       verdict: not_ready
       exit_code: 2
       failed: [CTR-RUNTIME]
+      open: [CTR-RUNTIME, DRV-PERSIST]
 verdicts:
   description: Number of hosts by verdict.
   returned: with O(snapshots)
@@ -248,7 +278,7 @@ reports:
   sample: {}
 ansible_facts:
   description: The fresh snapshot, as C(ansible_facts.gpu_host).
-  returned: when O(snapshot) is not given
+  returned: when the host was read and the task did not fail
   type: dict
   sample: {gpu_host: {schema: gpuready.snapshot/1}}
 """

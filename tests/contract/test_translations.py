@@ -27,7 +27,8 @@ PEOPLE = {"ok", "fail", "warn", "skip", "unknown", "by_hand", "reboot", "policy_
 def said() -> Iterator[tuple[str, ast.expr]]:
     for path in SOURCES:
         source = path.read_text(encoding="utf-8")
-        if "readiness.text import" not in source:
+        # text.py has texts of its own, and need not import itself
+        if "readiness.text import" not in source and path.name != "text.py":
             continue
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":

@@ -190,7 +190,8 @@ class Collector:
         blocks = self._wait("services", {}, "services") if self._wants("services", "docker", "time") else {}
         self._read(found, "services", partial(services.section, blocks), "time")
         self._read(found, "time", partial(clock.section, host, found.get("services")))
-        smi, gpus = EMPTY["smi"](), []
+        gpus: list[dict[str, Any]] = []
+        smi: dict[str, Any] = EMPTY["smi"]()
         if self._wants("driver", "gpus", "topology"):
             smi, gpus = self._wait("smi", (smi, gpus), "nvidia_smi")
         self._read(found, "gpus", lambda: gpus)
@@ -198,7 +199,8 @@ class Collector:
         # not before cuInit has ended: after one call that hangs there must be no other
         found["cuda"] = self._wait("cuda", EMPTY["cuda"](), "cuda") if self._wants("cuda") else None
         self._read(found, "topology", partial(topology.section, host, gpus, self._gpu_allowed))
-        cdi, documents = EMPTY["cdi"](), {}
+        documents: dict[str, Any] = {}
+        cdi = EMPTY["cdi"]()
         if self._wants("cdi", "docker"):
             cdi, documents = self._guard("cdi", partial(toolkit.cdi_section, host), (cdi, documents))
         found["cdi"] = cdi

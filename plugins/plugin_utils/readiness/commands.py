@@ -69,6 +69,8 @@ class Commands:
     host: str
     inventory: tuple[str, ...] = ()
     playbook: str = "site.yml"
+    # how to judge again where there is no Ansible; None: by the playbook
+    again: str | None = None
 
     def _inventory(self) -> list[str]:
         return [word for source in self.inventory or ("<inventory>",) for word in ("-i", source)]

@@ -65,6 +65,9 @@ def evaluate(context: Context, checks: Sequence[Check]) -> list[Result]:
             roots[check.id] = cause
         elif any(f.status is Status.FAIL and not _waiver(check, context, f)[0] for f in findings):
             roots[check.id] = check.id
+        elif all(f.status is Status.SKIP and f.caused_by in roots for f in findings):
+            # it found the cause by itself; what waits for it falls with it
+            roots[check.id] = roots[str(findings[0].caused_by)]
         results += judged
     return results
 
@@ -72,7 +75,7 @@ def evaluate(context: Context, checks: Sequence[Check]) -> list[Result]:
 def _findings(check: Check, context: Context) -> list[Finding]:
     if check.gpu and context.policy.expected_gpus == 0:
         return [skip(say("the policy expects no GPU on this host"))]
-    if check.host_only and context.in_container:
+    if check.host_only and _in_container(context):
         return [skip(say("this is a container; it belongs to the host"))]
     context.facts.trace.clear()
     try:
@@ -84,6 +87,11 @@ def _findings(check: Check, context: Context) -> list[Finding]:
         text = say("internal error in check {id}: {error}", id=check.id, error=f"{type(error).__name__}: {error}")
         return [unknown(text)]
     return [finding if finding.evidence else replace(finding, evidence=_read(context)) for finding in findings]
+
+
+def _in_container(context: Context) -> bool:
+    """Where the scope is not told this does not raise: PRE-SCOPE says so, and what does not depend on it is judged."""
+    return context.facts.text_or_none("scope") == "container"
 
 
 def _read(context: Context) -> Evidence:
@@ -138,7 +146,7 @@ def _judge(check: Check, finding: Finding, context: Context) -> Result:
     remedy = finding.remedy
     if status is Status.UNKNOWN and remedy is None:
         remedy = _remeasure(context, finding)
-    if remedy is not None and context.in_container:
+    if remedy is not None and _in_container(context):
         remedy = _for_tenant(context, remedy)
     shared = {
         name: getattr(finding, name)

@@ -15,9 +15,9 @@ from enum import Enum
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Commands, Remedy
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy_model import Policy
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy_model import Policy as Policy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import Evidence, View
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import Evidence, UnreadableError, View
 
 SNAPSHOT_SCHEMA = "gpuready.snapshot/1"
 REPORT_SCHEMA = "gpuready.report/1"
@@ -131,11 +131,14 @@ class Context:
     def by_hand(self, text: Text, action: str = "none") -> Remedy:
         """Nothing the collection can do: say what a person has to do, and give the line that judges again."""
         role = "preflight" if self.stages == (Stage.PREFLIGHT,) else "readiness"
+        if self.run.again is not None:
+            return Remedy(text, self.run.again, role, {}, action)
         return self.run.play(role, text, action)
 
     @property
     def in_container(self) -> bool:
-        return self.facts.text_or_none("scope") == "container"
+        """Raises UnmeasuredError where the snapshot does not say: a container is judged by other rules than a host."""
+        return self.facts.text("scope") == "container"
 
 
 CheckFunction = Callable[[Context], list[Finding]]
@@ -154,10 +157,10 @@ class Check:
 
 
 def version_key(version: str) -> tuple[int, ...]:
-    """'5:28.0.1-1~debian' -> (28, 0, 1). Raises ValueError where there is no number."""
+    """'5:28.0.1-1~debian' -> (28, 0, 1). Raises UnreadableError where there is no number."""
     match = re.search(r"\d+(?:\.\d+)*", version.split(":", 1)[-1])
     if match is None:
-        raise ValueError(f"no version number in {version!r}")
+        raise UnreadableError(f"a version number in {version[:40]!r}")
     return tuple(int(part) for part in match.group().split("."))
 
 

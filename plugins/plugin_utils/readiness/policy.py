@@ -70,7 +70,10 @@ def make_policy(wishes: Mapping[str, Any] | Sequence[Layer] | None, check_ids: C
 
     A layer is (where it comes from, values). Raises PolicyError for anything it does not understand.
     """
-    layers = wishes if isinstance(wishes, (list, tuple)) else [("the policy", wishes or {})]
+    given: Any = wishes  # from a user: _check_layer refuses what is no mapping
+    layers: list[tuple[str, Mapping[str, Any]]] = (
+        list(given) if isinstance(given, (list, tuple)) else [("the policy", given or {})]
+    )
     values = default_values()
     for origin, layer in layers:
         _check_layer(origin, layer, values)

@@ -58,8 +58,12 @@ def judge(
     inventory: Sequence[str] = (),
     dev_requested: Sequence[DevWish] | None = None,
     language: str = "en",
+    again: str | None = None,
 ) -> dict[str, Any]:
-    """The report on one host. Raises ValueError for a bad policy, an unknown stage or language, a foreign snapshot."""
+    """The report on one host. `again`: the command that judges again where there is no Ansible.
+
+    Raises ValueError for a bad policy, an unknown stage or language, and a foreign snapshot.
+    """
     check_schema(snapshot, host)
     unknown = [name for name in stages if name not in list(Stage)]
     if unknown or not stages:
@@ -67,7 +71,7 @@ def judge(
     if language not in LANGUAGES:
         raise ValueError(f"language is {language!r}; it must be one of {', '.join(LANGUAGES)}")
     wanted = tuple(stage for stage in Stage if stage in stages)
-    run = Commands(host, tuple(inventory))
+    run = Commands(host, tuple(inventory), again=again)
     requested = None if dev_requested is None else tuple(dev_requested)
     ready_made = policy if isinstance(policy, Policy) else make_policy(policy, CHECK_IDS)
     context = Context(View(snapshot), ready_made, run, wanted, requested)
@@ -228,10 +232,12 @@ def _remedy(remedy: Remedy) -> dict[str, Any]:
 
 def brief(report: Mapping[str, Any]) -> dict[str, Any]:
     """A line of a fleet's table: the verdict, what stands in the way, and what to do first."""
-    kept = ("host", "verdict", "exit_code", "counts", "gpus", "simulated", "next")
+    kept = ("host", "verdict", "exit_code", "counts", "gpus", "simulated", "language", "next")
+    told = [r for r in report["results"] if r["status"] in ("fail", "unknown", "warn")]
     return {
         **{key: report[key] for key in kept},
-        "failed": list(dict.fromkeys(r["id"] for r in report["results"] if r["status"] == "fail")),
+        "failed": list(dict.fromkeys(r["id"] for r in told if r["status"] == "fail")),
+        "open": list(dict.fromkeys(r["id"] for r in told)),
     }
 
 

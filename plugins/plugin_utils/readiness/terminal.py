@@ -15,6 +15,8 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text 
 Line = list[tuple[str, str]]
 
 CHANGES_SHOWN = 12
+# the entity of checks that look at a rented container itself
+THIS_MACHINE = "this machine"
 
 SYMBOLS = {"pass": "✓", "warn": "!", "fail": "✗", "skip": "–", "unknown": "?"}
 STYLES = {"pass": "green", "warn": "yellow", "fail": "red", "skip": "dim", "unknown": "magenta"}
@@ -131,7 +133,8 @@ def _result_lines(
     style = STYLES[result["status"]]
     head = f"{INDENT}{SYMBOLS[result['status']]} {pad(result['id'], id_width)}  "
     message, entity = _one_line(said(result, "message", language)), _one_line(result["entity"] or "")
-    if entity not in message:
+    # "this machine" stands for itself, in any language
+    if entity not in message and entity != THIS_MACHINE:
         message = f"{entity}: {message}"
     if others:
         message = say("{message} (also {others})", message=message, others=list(others)).into(language)
@@ -168,11 +171,10 @@ def grouped(results: Sequence[Mapping[str, Any]], language: str) -> list[tuple[M
 
 
 def _skip_lines(results: Sequence[Mapping[str, Any]], width: int, language: str) -> list[Line]:
-    """Skipped checks, gathered by what caused it; whole stages that were not judged are told in the stage table."""
+    """Checks that fell with another one, by what caused it. What does not apply to a machine is only counted."""
     groups: dict[str, list[str]] = {}
     for result in results:
-        caused = say("while {cause} fails", cause=result["caused_by"]) if result["caused_by"] else None
-        reason = caused.into(language) if caused else said(result, "skip_reason", language)
+        reason = say("while {cause} fails", cause=result["caused_by"]).into(language)
         if result["id"] not in groups.setdefault(reason, []):
             groups[reason].append(result["id"])
     lines: list[Line] = []
@@ -225,7 +227,7 @@ def report_lines(
         for result, others in grouped(shown, language):
             lines += _result_lines(result, others, id_width, width, language, show_all)
     judged_stages = {r["stage"] for r in report["results"] if r["status"] != "skip"}
-    skipped = [r for r in report["results"] if r["status"] == "skip" and r["stage"] in judged_stages]
+    skipped = [r for r in report["results"] if r["caused_by"] and r["stage"] in judged_stages]
     if not show_all and skipped:
         lines += [*([] if shown else [[]]), *_skip_lines(skipped, width, language)]
     lines += _changed_lines(report, width, language)
@@ -268,16 +270,18 @@ def _closing_lines(report: Mapping[str, Any], language: str) -> list[Line]:
     return lines
 
 
-def table_lines(hosts: Sequence[Mapping[str, Any]], *, width: int, language: str = "en") -> list[Line]:
-    """A line for each host of a judged folder: the worst first."""
+def table_lines(hosts: Sequence[Mapping[str, Any]]) -> list[Line]:
+    """A line for each host of a judged folder: the worst first, with what failed, or else warned."""
     order = {"not_ready": 0, "unknown": 1, "ready_with_warnings": 2, "ready": 3}
     name_width = max((cells(_one_line(host["host"])) for host in hosts), default=0)
     lines: list[Line] = []
     for host in sorted(hosts, key=lambda item: (order[item["verdict"]], item["host"])):
         words, style = VERDICTS[host["verdict"]]
-        failed = ", ".join(host["failed"][:4]) + (" …" if len(host["failed"]) > 4 else "")
-        line: Line = [(pad(_one_line(host["host"]), name_width) + "  ", ""), (pad(words.into(language), 22), style)]
-        lines.append(_stripped([*line, (failed, "")]))
+        ids = host["failed"] or host["open"]
+        told = ", ".join(ids[:4]) + (" …" if len(ids) > 4 else "")
+        line: Line = [(pad(_one_line(host["host"]), name_width) + "  ", "")]
+        line.append((pad(words.into(_language(host)), 22), style))
+        lines.append(_stripped([*line, (told, "")]))
     return lines
 
 

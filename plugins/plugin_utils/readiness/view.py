@@ -20,6 +20,10 @@ class UnmeasuredError(Exception):
         self.path = path
 
 
+class UnreadableError(UnmeasuredError, ValueError):
+    """A value is there, but it is not of the form that it should have."""
+
+
 @dataclass(frozen=True)
 class View:
     """Typed reading of one object of the snapshot. A missing, null or wrongly typed value raises UnmeasuredError."""

@@ -51,10 +51,13 @@ def recreate(ctx: Context, container: View) -> Remedy:
     if isinstance(project, str) and isinstance(service, str):
         folder = shlex.quote(project)
         line = f"docker compose --project-directory {folder} up -d --force-recreate {shlex.quote(service)}"
-        return ctx.run.shell_line(line, say("Recreate it; give the GPU by `devices: [nvidia.com/gpu=all]`."), action)
+        text = say("When no job runs in it, recreate it; give the GPU by `devices: [nvidia.com/gpu=all]`.")
+        return ctx.run.shell_line(line, text, action)
     if any(wish.name == name for wish in ctx.dev_requested or ()):
         return ctx.run.play("dev_container", say("Recreate it with the GPU given through CDI."), action)
-    text = say("Then start it again with --device {kind}=all in place of --gpus.", kind=GPU_KIND)
+    text = say(
+        "When no job runs in it; then start it again with --device {kind}=all in place of --gpus.", kind=GPU_KIND
+    )
     return ctx.run.shell_line(f"docker stop {shlex.quote(name)}", text, action)
 
 
@@ -80,9 +83,16 @@ def _each(items: list[View], judge: Callable[[View], Finding | None]) -> list[Fi
     return findings
 
 
+def _is_lost(container: View) -> bool:
+    return is_cut_off(container.integer_or_none("probe.rc") or 0, container.text_or_none("probe.message"))
+
+
 def _keeps_gpu(ctx: Context, container: View) -> Finding | None:
     """None: it does; else what is wrong, or that it could not be told."""
     name, gpu = container.text("name"), container.view("gpu")
+    if "CTR-NVML-LOST" not in ctx.policy.skip and _is_lost(container):
+        # the same container, the same remedy
+        return skip(say("container {name} has lost the GPU already", name=name), entity=name, caused_by="CTR-NVML-LOST")
     # a privileged container may open every device, whatever its rules say
     if container.is_true("privileged"):
         return skip(say("container {name} is privileged: no device rule holds it back", name=name), entity=name)
@@ -158,9 +168,13 @@ def _lost(ctx: Context, container: View) -> Finding | None:
         reason = say("exit status {code}", code=code)
         message = say("not known whether container {name} still has its GPU: {reason}", name=name, reason=reason)
         return unknown(message, entity=name)
+    if code == 0:
+        return None
     if not is_cut_off(code, said):
         # other failures belong to the image or to the driver, and have checks of their own
-        return None
+        reason = said or say("exit status {code}", code=code)
+        message = say("nvidia-smi in container {name} fails for another reason: {message}", name=name, message=reason)
+        return skip(message, entity=name)
     message = say("container {name} has lost its GPU: {message}", name=name, message=said or BLOCKED)
     details = {"entity": name, "observed": code, "evidence": container.show("probe.rc", "probe.message")}
     return fail(message, recreate(ctx, container), **details)

@@ -53,7 +53,10 @@ def cuda_of_image(target: Target) -> str | None:
 
 def driver_of(ctx: Context, target: Target) -> str:
     """The loaded kernel module: /proc shows it inside, too; there is one for the host and all its containers."""
-    return target.inside.text_or_none("driver_version") or ctx.facts.text("driver.module.version")
+    inside = target.inside
+    if inside.is_null("driver_version"):
+        return ctx.facts.text("driver.module.version")
+    return inside.text("driver_version")
 
 
 def uses_compat(target: Target) -> bool:

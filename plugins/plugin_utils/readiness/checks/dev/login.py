@@ -69,7 +69,7 @@ def _keys(ctx: Context, target: Target) -> Finding:
     if inside.is_null("sshd") or inside.is_null("sshd.authorized_keys"):
         return skip(say("the keys that may log in to {name} could not be counted", name=name), entity=target.entity)
     number = inside.integer("sshd.authorized_keys")
-    if number == 0 and is_false(inside, "sshd.password_authentication"):
+    if number == 0 and not inside.flag("sshd.password_authentication"):
         text = say("Name your public keys in dev_container_authorized_keys.")
         own = say("Put your public key into ~/.ssh/authorized_keys.")
         remedy = target.remedy(ctx.run.play("dev_container", text), ctx.by_hand(own))

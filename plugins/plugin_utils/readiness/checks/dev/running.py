@@ -99,6 +99,10 @@ def _gpus_wanted(ctx: Context, target: Target) -> int:
     short = [device.split("=")[-1] for device in devices]
     if not short or "all" in short:
         return host
+    # a slice of a GPU: 0:1 is slice 1 of GPU 0; of which GPU MIG-<uuid> is, is not told
+    slices = {name.split(":")[0] for name in short if re.fullmatch(r"(\d+:\d+|MIG-.*)", name)}
+    if slices:
+        return len(slices)
     counts = [name for name in devices if re.fullmatch(r"count=\d+", name)]
     if counts:
         return int(counts[0].split("=")[1])

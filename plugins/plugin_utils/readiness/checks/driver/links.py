@@ -169,12 +169,14 @@ def peer_access(ctx: Context) -> list[Finding]:
         return [skip(say("these boards promise no peer access"))]
     if ctx.facts.is_null("topology.p2p"):
         return [skip(say("nvidia-smi shows no matrix of peer access"))]
-    labels, matrix = ctx.facts.strings("topology.p2p.labels"), ctx.facts.view("topology.p2p")
-    bad = []
-    for row_label, row in zip(labels, matrix.data.get("read") or []):
-        bad += [f"{row_label}-{label}: {cell}" for label, cell in zip(labels, row) if cell not in ("X", "OK")]
-    if not matrix.data.get("read"):
+    labels, rows_read = ctx.facts.strings("topology.p2p.labels"), ctx.facts.views("topology.p2p.read")
+    if not labels or len(rows_read) != len(labels):
         raise UnmeasuredError("topology.p2p.read")
+    bad = []
+    for row_label, row in zip(labels, rows_read):
+        if not isinstance(row.data, list) or len(row.data) != len(labels):
+            raise UnmeasuredError(row.path)
+        bad += [f"{row_label}-{label}: {cell}" for label, cell in zip(labels, row.data) if cell not in ("X", "OK")]
     if not bad:
         return [ok(say("every GPU reads the memory of every other"))]
     text = say("Nothing stops working: NCCL goes through host memory. Look at ACS, IOMMU and NVLink.")

@@ -16,6 +16,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
     log_unreadable,
     not_in_wsl,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.common import given_away
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
@@ -199,7 +200,7 @@ def device_nodes(ctx: Context) -> list[Finding]:
     nodes = {node.text("path"): node.text("mode") for node in ctx.facts.views("driver.devnodes")}
     numbered = sorted(path for path in nodes if re.fullmatch(r"/dev/nvidia\d+", path))
     # a GPU that was handed to a virtual machine gets no node here
-    wanted = len([gpu for gpu in ctx.facts.views("pci.gpus") if gpu.text_or_none("driver") != "vfio-pci"])
+    wanted = len([gpu for gpu in ctx.facts.views("pci.gpus") if not given_away(gpu)])
     remedy = ctx.run.play("nvidia_driver", say("Let the driver make its nodes (nvidia-modprobe, nvidia-persistenced)."))
     details = {"observed": sorted(nodes), "expected": wanted, "evidence": ctx.facts.show("driver.devnodes")}
     if "/dev/nvidiactl" not in nodes:

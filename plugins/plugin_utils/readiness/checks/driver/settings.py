@@ -81,8 +81,12 @@ def _mig(ctx: Context, gpu: View) -> list[Finding]:
         text = say("Stop what uses the GPU and reset it: the change of the MIG mode waits for it.")
         return [fail(say("a change of the MIG mode waits for a reset"), reset_gpu(ctx, label(gpu), text), **details)]
     if wish == "off" and on:
-        text = say("Switch MIG off, or say in the policy that it is meant (mig: any).")
-        remedy = ctx.run.shell_line(f"nvidia-smi -i {label(gpu)} -mig 0", text)
+        text = say(
+            "Say in the policy that it is meant (mig: any); or switch it off when nobody works on the slices"
+            " (nvidia-smi -mig 0)."
+        )
+        # somebody has made the slices, and may work on them: switching off is not for a line to copy
+        remedy = ctx.policy_remedy(text, mig="any")
         return [fail(say("MIG is on: programs see slices of the GPU"), remedy, expected=False, **details)]
     if wish == "on" and not on:
         remedy = ctx.run.shell_line(f"nvidia-smi -i {label(gpu)} -mig 1", say("Switch MIG on, or correct the policy."))
@@ -117,8 +121,8 @@ def idle(ctx: Context) -> list[Finding]:
 
 
 def _in_use(ctx: Context, gpu: View) -> list[Finding]:
-    # C: computes; G and C+G: programs of a workstation's screen, which is normal
-    busy = [process for process in gpu.views("processes") if text_if_any(process, "type") == "C"]
+    # G and C+G: programs of a workstation's screen, which is normal; C computes, M+C does so through MPS
+    busy = [process for process in gpu.views("processes") if text_if_any(process, "type") not in ("G", "C+G")]
     # in a virtual machine of one user other users' programs have no number
     pids = [process.integer("pid") for process in busy if not process.is_null("pid")]
     used, limit = gpu.integer("memory_used_mib"), ctx.policy.gpu_memory_used_max_mib

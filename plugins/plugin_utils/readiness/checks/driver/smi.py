@@ -22,6 +22,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
     same_device,
     usable,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.common import given_away
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
@@ -162,7 +163,7 @@ def gpu_count(ctx: Context) -> list[Finding]:
     details = {
         "observed": {"pci": on_bus, "driver": seen, "cuda": in_cuda},
         "expected": expected,
-        "evidence": (*ctx.facts.show("cuda.rc", "cuda.count"), *_not_started(ctx)),
+        "evidence": (*_missing(ctx, gpus), *ctx.facts.show("cuda.rc", "cuda.count"), *_not_started(ctx)),
     }
     if seen == on_bus == answering and expected in (None, seen) and in_cuda in (None, seen) and seen > 0:
         return [ok(say("the driver shows all {count} GPUs", count=seen), **details)]
@@ -183,6 +184,16 @@ def gpu_count(ctx: Context) -> list[Finding]:
     return [fail(message, remedy, **details)]
 
 
+def _missing(ctx: Context, gpus: list[View]) -> Evidence:
+    """The addresses that the bus shows and the driver does not; only evidence, as below."""
+    try:
+        seen = [label(gpu) for gpu in gpus]
+        gone = [gpu for gpu in ctx.facts.views("pci.gpus") if not any(same_device(gpu.text("bdf"), s) for s in seen)]
+        return tuple(item for gpu in gone[:4] for item in gpu.show("bdf", "driver"))
+    except UnmeasuredError:
+        return ()
+
+
 def _not_started(ctx: Context) -> Evidence:
     """What the kernel said of GPUs that did not start; only evidence, so a closed log costs nothing."""
     try:
@@ -193,7 +204,7 @@ def _not_started(ctx: Context) -> Evidence:
 
 def _for_this_host(ctx: Context) -> int:
     """GPUs on the bus, without those that were handed to virtual machines."""
-    return len([gpu for gpu in ctx.facts.views("pci.gpus") if gpu.text_or_none("driver") != "vfio-pci"])
+    return len([gpu for gpu in ctx.facts.views("pci.gpus") if not given_away(gpu)])
 
 
 def _cuda_count(ctx: Context, gpus: list[View]) -> int | None:

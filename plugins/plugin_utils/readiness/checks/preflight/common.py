@@ -13,6 +13,8 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view 
 MAKERS = {"1002": "AMD", "8086": "Intel"}
 # display controllers, and the class that AMD Instinct boards have (PCI code and id assignment specification)
 _GPU_CLASSES = ("03", "12")
+# PCI drivers that hold a device for a virtual machine (kernel drivers/vfio/pci, drivers/xen/xen-pciback)
+_FOR_GUESTS = ("vfio", "nvgrace_gpu_vfio", "pci-stub", "pciback", "xen-pciback")
 
 
 def not_ours(ctx: Context) -> list[Finding] | None:
@@ -40,6 +42,11 @@ def foreign_gpus(ctx: Context) -> list[View]:
         if maker and not built_in and device.text("class").startswith(_GPU_CLASSES):
             found.append(device)
     return found
+
+
+def given_away(gpu: View) -> bool:
+    """Held for a virtual machine by a driver that does nothing else."""
+    return not gpu.is_null("driver") and gpu.text("driver").startswith(_FOR_GUESTS)
 
 
 def no_gpu(ctx: Context) -> list[Finding] | None:

@@ -79,7 +79,8 @@ def kernel_modules(installed: Mapping[str, object]) -> dict[str, str]:
 
 
 def _remove(ctx: Context, packages: list[str], text: Text) -> Remedy:
-    manager = "dnf -y remove" if ctx.facts.text("packages.manager") == "dnf" else "apt-get -y purge"
+    # not "purge": that of an engine takes the user's images and volumes along
+    manager = "dnf -y remove" if ctx.facts.text("packages.manager") == "dnf" else "apt-get -y remove"
     return ctx.run.shell_line(f"{manager} {shlex.join(packages)}", text)
 
 
@@ -124,7 +125,10 @@ def runfile(ctx: Context) -> list[Finding]:
             "the driver {version} in use is from a .run installer: it is left as it is, and no upgrade renews it",
             version=version,
         )
-        return [warn(message, remedy, evidence=evidence)]
+        text = say(
+            "Nothing must be done. To change to packages: stop what uses the GPU, run `nvidia-uninstall`, reboot."
+        )
+        return [warn(message, ctx.by_hand(text), evidence=evidence)]
     message = say(
         "a driver {version} from the .run installer is present; packages would clash with it", version=version
     )
@@ -198,8 +202,9 @@ def docker_conflicts(ctx: Context) -> list[Finding]:
     snaps = [] if ctx.facts.is_null("packages.snaps") else ctx.facts.strings("packages.snaps")
     findings = []
     if "docker" in snaps:
-        remedy = ctx.run.shell_line(
-            "snap remove docker", say("Remove it, its containers and images too, then run docker_engine.")
+        # removing it takes the user's containers, images and volumes along
+        remedy = ctx.by_hand(
+            say("Save what its containers and volumes hold, then `snap remove docker` and run docker_engine.")
         )
         message = say("Docker from snap cannot use the NVIDIA runtime")
         findings.append(fail(message, remedy, entity="snap", evidence=ctx.facts.show("packages.snaps")))

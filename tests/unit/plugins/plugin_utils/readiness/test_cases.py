@@ -5,32 +5,22 @@
 from __future__ import annotations
 
 import ast
-import copy
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
-import yaml
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import evaluate as engine
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Commands
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
-    Context,
-    DevWish,
     Result,
     Severity,
-    Stage,
     Status,
 )
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import make_policy
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.registry import CHECK_IDS, CHECKS
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.registry import CHECKS
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import View
-from saved import change, load
+from saved import case_context, case_snapshot, cases
 
-FOLDER = Path(__file__).resolve().parents[4] / "fixtures" / "cases"
 SOURCES = Path(engine.__file__).parent / "checks"
 KEYS = {
     "base", "changes", "policy", "stages", "dev", "expect", "skipped", "skipped_any", "passed", "says", "remedy", "why",
@@ -38,39 +28,10 @@ KEYS = {
 WORST = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.SKIP, Status.PASS)
 
 
-@dataclass(frozen=True)
-class Case:
-    name: str
-    stage: str
-    data: Mapping[str, Any]
-
-
-@cache
-def cases() -> tuple[Case, ...]:
-    found = []
-    for path in sorted(FOLDER.glob("*.yml")):
-        stage = path.stem.split("_")[0]
-        for name, data in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
-            found.append(Case(f"{path.stem}:{name}", stage, data))
-    return tuple(found)
-
-
 @cache
 def judged(name: str) -> tuple[Result, ...]:
     case = next(item for item in cases() if item.name == name)
-    data = load(case.data.get("base", "ready_host"))
-    for path, value in (case.data.get("changes") or {}).items():
-        change(data, path, copy.deepcopy(value))
-    stages = tuple(Stage(stage) for stage in case.data.get("stages") or [case.stage])
-    wishes = case.data.get("dev")
-    context = Context(
-        View(data),
-        make_policy(case.data.get("policy"), CHECK_IDS),
-        Commands("gpu01", ("hosts",)),
-        stages,
-        None if wishes is None else tuple(DevWish(**wish) for wish in wishes),
-    )
-    return tuple(engine.evaluate(context, CHECKS))
+    return tuple(engine.evaluate(case_context(case, case_snapshot(case)), CHECKS))
 
 
 def worst(results: tuple[Result, ...]) -> dict[str, Result]:
@@ -135,17 +96,84 @@ def templates(message: Any) -> Iterator[str]:
             yield from templates(value)
 
 
+class Module:
+    """One file of checks: which templates each `fail(...)` and `warn(...)` in it can say."""
+
+    def __init__(self, path: Path) -> None:
+        self.where = f"{path.parent.name}/{path.name}"
+        self.tree = ast.parse(path.read_text(encoding="utf-8"))
+        self.functions = {node.name: node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef)}
+
+    def complaints(self) -> Iterator[tuple[str, str]]:
+        for function in self.functions.values():
+            for node in ast.walk(function):
+                if isinstance(node, ast.Call) and node.args and self.complains(node.func, function):
+                    for text in self.texts(node.args[0], function):
+                        yield f"{self.where}:{node.lineno}", text
+
+    def complains(self, called: ast.expr, function: ast.FunctionDef) -> bool:
+        """`fail`, `warn`, a choice between them, or a name for such a choice."""
+        if isinstance(called, ast.IfExp):
+            return self.complains(called.body, function) or self.complains(called.orelse, function)
+        if not isinstance(called, ast.Name):
+            return False
+        chosen = [value for value in assigned(called.id, function) if isinstance(value, ast.IfExp)]
+        return called.id in ("fail", "warn") or any(self.complains(value, function) for value in chosen)
+
+    def texts(self, value: ast.expr, function: ast.FunctionDef) -> Iterator[str]:
+        """The templates that an expression can become; not those of texts that are put into it."""
+        if isinstance(value, ast.IfExp):
+            parts: list[ast.expr] = [value.body, value.orelse]
+        elif isinstance(value, (ast.BoolOp, ast.Tuple)):
+            parts = value.values if isinstance(value, ast.BoolOp) else value.elts
+        elif isinstance(value, ast.Name):
+            ends = [node.end_lineno or 0 for node in ast.walk(function) if says(node, value.id)]
+            said = [line for line in ends if line < value.lineno]
+            before = [item for item in assigned(value.id, function) if item.lineno < value.lineno]
+            # a text that was used before is not this one: between them is a return
+            parts = [item for item in before if not any(item.lineno <= line for line in said)]
+        else:
+            parts = []
+        for part in parts:
+            yield from self.texts(part, function)
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+            first = value.args[0] if value.args else None
+            if value.func.id == "say" and isinstance(first, ast.Constant):
+                yield str(first.value)
+            elif value.func.id in self.functions:
+                helper = self.functions[value.func.id]
+                for node in ast.walk(helper):
+                    if isinstance(node, ast.Return) and node.value is not None:
+                        yield from self.texts(node.value, helper)
+
+
+def says(node: ast.AST, name: str) -> TypeGuard[ast.Call]:
+    """A call that makes a finding of the text `name`: fail(message, ...), unknown(message)."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, (ast.Name, ast.IfExp)) or not node.args:
+        return False
+    return isinstance(node.args[0], ast.Name) and node.args[0].id == name
+
+
+def assigned(name: str, function: ast.FunctionDef) -> list[ast.expr]:
+    """What a name is set to in a function: by itself, or with others from one tuple."""
+    found = []
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                names = target.elts if isinstance(target, ast.Tuple) else [target]
+                if any(isinstance(item, ast.Name) and item.id == name for item in names):
+                    found.append(node.value)
+    return found
+
+
 def complaints() -> Iterator[tuple[str, str]]:
-    """(where, template) of each `fail(say("..."), ...)` and `warn(say("..."), ...)` in the checks."""
+    """(where, template) of each text that the checks give to `fail` and `warn`."""
+    seen = set()
     for path in sorted(SOURCES.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or not node.args:
-                continue
-            first = node.args[0]
-            if node.func.id in ("fail", "warn") and isinstance(first, ast.Call) and first.args:
-                text = first.args[0]
-                if isinstance(first.func, ast.Name) and first.func.id == "say" and isinstance(text, ast.Constant):
-                    yield f"{path.parent.name}/{path.name}:{node.lineno}", str(text.value)
+        for where, template in Module(path).complaints():
+            if (path, template) not in seen:
+                seen.add((path, template))
+                yield where, template
 
 
 COMPLAINTS = list(complaints())
@@ -163,7 +191,7 @@ def all_templates() -> frozenset[str]:
 
 
 def test_there_are_complaints_to_look_at() -> None:
-    assert len(COMPLAINTS) > 80
+    assert len(COMPLAINTS) > 240
 
 
 @pytest.mark.parametrize(("where", "template"), COMPLAINTS, ids=[where for where, _template in COMPLAINTS])

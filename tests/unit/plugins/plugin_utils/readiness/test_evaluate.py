@@ -17,6 +17,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     ok,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import make_policy
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.registry import CHECK_IDS, CHECKS
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import judge
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import View
 from hypothesis import HealthCheck, given, settings
@@ -86,39 +87,63 @@ def test_holes_never_raise_and_never_turn_a_failure_into_a_pass(
 
 
 # What a check needs and cannot judge without. Any pass without it would be a guess.
+# test_holes.py tries every part of every snapshot; this table says in plain words what each check stands on.
 NEEDS = {
     "PRE-OS": "os.id", "PRE-ARCH": "os.machine", "PRE-PRIVILEGE": "collector.euid", "PRE-SCOPE": "scope",
-    "PRE-SYSTEMD": "os.systemd", "PRE-CGROUP": "os.cgroup", "PRE-GPU-PCI": "pci", "PRE-GPU-ALIVE": "pci.gpus",
-    "PRE-BOUND-DRIVER": "pci.gpus", "PRE-NOUVEAU": "driver.nouveau", "PRE-SECURE-BOOT": "firmware",
-    "PRE-RUNFILE": "driver.runfile", "PRE-HEADERS": "kernel.headers", "PRE-REBOOT": "kernel.reboot_required",
-    "PRE-DISK": "storage.fs", "PRE-RAM": "memory", "PRE-PKG-LOCK": "packages.lock", "PRE-PKG-STATE": "packages.broken",
-    "PRE-APT-SOURCES": "packages.sources", "PRE-REPOS": "network", "DRV-MODULE": "driver.module",
-    "DRV-DEVNODES": "driver.devnodes", "DRV-UVM": "driver.devnodes", "DRV-VERSION-MATCH": "driver.libraries",
-    "DRV-SMI": "driver.smi", "DRV-GPU-COUNT": "gpus", "DRV-GPU-LOST": "gpus", "DRV-RECOVERY": "gpus",
-    "DRV-BRANCH-MIN": "driver.module.version", "DRV-PERSIST": "gpus", "CTR-DOCKER": "docker.reachable",
-    "CTR-DOCKER-VER": "docker.version", "CTR-RESTART": "docker.restart_pending",
-    "CTR-DAEMON-JSON": "daemon_json", "CTR-COMPOSE": "docker.compose_version",
-    "CTR-TOOLKIT": "toolkit", "CTR-TOOLKIT-CVE": "toolkit.version", "CTR-RUNTIME": "docker.runtimes",
-    "CTR-NO-CGROUPS": "toolkit.no_cgroups", "CTR-MODE": "toolkit.mode", "CTR-CDI-SPEC": "cdi", "CTR-CDI-FRESH": "cdi",
-    "CTR-CDI-ENGINE": "docker.cdi_spec_dirs", "CTR-NVML-SURVIVE": "docker.containers",
-    "DEV-RUNNING": "docker.containers", "DEV-GPU": "dev", "DEV-SSHD": "dev", "DEV-JUPYTER": "dev",
-    "DEV-SHM": "docker.containers", "DEV-PYTHON": "dev", "DEV-TORCH-CUDA": "dev",
+    "PRE-SYSTEMD": "os.systemd", "PRE-CGROUP": "os.cgroup", "PRE-AMD": "pci.others", "PRE-GPU-PCI": "pci",
+    "PRE-GPU-ALIVE": "pci.gpus", "PRE-GPU-KNOWN": "pci.gpus", "PRE-BRANCH-FIT": "driver.module.version",
+    "PRE-BOUND-DRIVER": "pci.gpus", "PRE-BIOS-BAR": "kernel_log", "PRE-NOUVEAU": "driver.nouveau",
+    "PRE-SECURE-BOOT": "firmware", "PRE-KERNEL-NEWEST": "kernel.running", "PRE-HEADERS": "kernel.headers",
+    "PRE-COMPILER": "kernel.compiler", "PRE-REBOOT": "kernel.reboot_required", "PRE-DISK": "storage.fs",
+    "PRE-FS-RW": "storage.fs", "PRE-RAM": "memory", "PRE-CPU": "cpu", "PRE-PORTS": "network.listening",
+    "PRE-RUNFILE": "driver.runfile", "PRE-MIXED-PKGS": "packages.installed", "PRE-DOCKER-CONFLICT": "packages",
+    "PRE-UNATTENDED": "packages.unattended", "PRE-PKG-LOCK": "packages.lock", "PRE-PKG-STATE": "packages.broken",
+    "PRE-APT-SOURCES": "packages.sources", "PRE-REPOS": "network", "PRE-TIME": "time", "PRE-DNS-PROXY": "network",
+    "DRV-HANG": "probes", "DRV-MODULE": "driver.module", "DRV-DEVNODES": "driver.devnodes",
+    "DRV-UVM": "driver.devnodes", "DRV-VERSION-MATCH": "driver.libraries", "DRV-NEXT-BOOT": "kernel.installed",
+    "DRV-FLAVOUR": "driver.module", "DRV-BRANCH-MIN": "driver.module.version", "DRV-GPU-LOST": "gpus",
+    "DRV-SMI": "driver.smi", "DRV-GPU-COUNT": "gpus", "DRV-RECOVERY": "gpus", "DRV-GSP": "driver.gsp_files",
+    "DRV-CUINIT": "cuda", "DRV-MEM-SIZE": "gpus", "DRV-UNIFORM": "gpus", "DRV-INFOROM": "gpus", "DRV-XID": "kernel_log",
+    "DRV-AER": "pci.gpus", "DRV-PCIE-WIDTH": "gpus", "DRV-PCIE-GEN": "gpus", "DRV-PCIE-REPLAY": "gpus",
+    "DRV-PERSIST": "gpus", "DRV-COMPUTE-MODE": "gpus", "DRV-POWER": "gpus", "DRV-THERMAL": "gpus",
+    "DRV-THROTTLE-HIST": "gpus", "DRV-IDLE": "gpus", "DRV-ENV": "environment", "DRV-HOLD": "packages",
+    "CTR-DOCKER": "docker.reachable", "CTR-DOCKER-VER": "docker.version", "CTR-DAEMON-JSON": "daemon_json",
+    "CTR-RESTART": "docker.restart_pending", "CTR-COMPOSE": "docker.compose_version",
+    "CTR-STORAGE": "docker.storage_driver", "CTR-SECURITY": "docker.security_options", "CTR-TOOLKIT": "toolkit",
+    "CTR-TOOLKIT-CVE": "toolkit.version", "CTR-RUNTIME": "docker.runtimes", "CTR-NO-CGROUPS": "toolkit.no_cgroups",
+    "CTR-MODE": "toolkit.mode", "CTR-CDI-SPEC": "cdi", "CTR-CDI-FRESH": "cdi", "CTR-CDI-REFRESH": "services",
+    "CTR-CDI-ENGINE": "docker.cdi_spec_dirs", "CTR-RUNC": "docker.runc_version", "CTR-NVML-LOST": "docker.containers",
+    "CTR-NVML-SURVIVE": "docker.containers", "DEV-RUNNING": "docker.containers", "DEV-GPU": "dev", "DEV-CAPS": "dev",
+    "DEV-CUDA-DRIVER": "dev", "DEV-LIBCUDA": "dev", "DEV-PYTHON": "dev", "DEV-TORCH": "dev", "DEV-TORCH-CUDA": "dev",
+    "DEV-TORCH-ARCH": "dev", "DEV-TORCH-DRIVER": "dev", "DEV-SHM": "dev", "DEV-ULIMIT": "dev", "DEV-SSHD": "dev",
+    "DEV-SSH-SAFE": "dev", "DEV-SSH-ENV": "dev", "DEV-JUPYTER": "dev", "DEV-MOUNTS": "dev", "DEV-PERSIST": "dev",
+    "DEV-LOCALE": "dev",
 }  # fmt: skip
+
+
+def test_every_check_that_passes_on_a_ready_host_says_what_it_needs(snapshot: Maker) -> None:
+    assert {check for check, seen in statuses(snapshot()).items() if "pass" in seen} == set(NEEDS)
 
 
 @pytest.mark.parametrize("check", NEEDS)
 @pytest.mark.parametrize("null", [False, True])
 def test_no_check_passes_without_what_it_needs(check: str, null: bool, snapshot: Maker) -> None:
     whole = snapshot()
-    assert statuses(whole)[check] == {"pass"}
+    assert "pass" in statuses(whole)[check] <= {"pass", "skip"}
     assert "pass" not in statuses(without(whole, [tuple(NEEDS[check].split("."))], null))[check]
+
+
+# what the policy's defaults do not ask for is skipped, whatever there is
+NOT_ASKED = {"PRE-TIER", "PRE-GPU-BUSY"}
 
 
 def test_an_empty_snapshot_passes_nothing() -> None:
     report = judge({"schema": "gpuready.snapshot/1"}, host="h")
-    assert report["counts"]["pass"] == 0
+    assert (report["counts"]["pass"], report["counts"]["fail"]) == (0, 0)
     assert (report["verdict"], report["exit_code"]) == ("unknown", 3)
-    assert set(NEEDS) == {result["id"] for result in report["results"]}
+    assert set(CHECK_IDS) == {result["id"] for result in report["results"]}
+    skipped = {result["id"]: result["message"] for result in report["results"] if result["status"] == "skip"}
+    assert set(skipped) <= NOT_ASKED, skipped
 
 
 @pytest.mark.parametrize("junk", [None, 1, "text", [], [[]], [None], {"a": 1}, True])
@@ -191,17 +216,20 @@ def test_a_faulty_check_costs_neither_report_nor_honesty(snapshot: Maker) -> Non
 
 
 def test_what_failed_to_be_measured_says_which_probe(snapshot: Maker) -> None:
-    probe = {"status": "timeout", "ms": 20000, "rc": None, "source": "nvidia-smi -q -x", "error": "no answer in 20 s"}
-    report = judge(snapshot(changes={"gpus": None, "probes": {"nvidia_smi": probe}}), host="h")
-    result = by_id(report, "DRV-GPU-COUNT")
-    assert result["evidence"] == [{"path": "probes.nvidia_smi", "value": "timeout: no answer in 20 s"}]
-    assert "no answer in 20 s" in result["remedy"]["text"]
+    probe = {"status": "denied", "ms": 2, "rc": 1, "source": "/dev/kmsg", "error": "Operation not permitted"}
+    report = judge(snapshot(changes={"kernel_log": None, "probes.kernel_log": probe}), host="h")
+    result = by_id(report, "DRV-XID")
+    assert result["status"] == "unknown"
+    assert result["evidence"] == [{"path": "probes.kernel_log", "value": "denied: Operation not permitted"}]
+    assert "Operation not permitted" in result["remedy"]["text"]
 
 
 def test_the_simulation_is_named_where_it_matters(snapshot: Maker) -> None:
     report = judge(snapshot("sandbox_ready"), host="h")
     assert report["simulated"] is True
+    of_gpu = {check.id for check in CHECKS if check.gpu}
     for result in report["results"]:
-        if result["id"].startswith("DRV-") or result["id"] in ("PRE-GPU-PCI", "DEV-GPU", "CTR-CDI-SPEC"):
-            assert "[simulated GPU]" in result["message"]
+        # what is skipped says nothing of the GPU
+        if result["id"] in of_gpu and result["status"] != "skip":
+            assert "[simulated GPU]" in result["message"], result["id"]
     assert "[simulated GPU]" not in str(judge(snapshot(), host="h"))

@@ -109,7 +109,13 @@ def test_next_does_not_mix_what_a_person_does_with_what_a_role_does(snapshot: Ma
 
 
 def test_nothing_to_do(snapshot: Maker) -> None:
-    assert judge(snapshot(), host="h")["next"] == {"command": None, "text": "Nothing to do."}
+    assert judge(snapshot(), host="h")["next"] == {
+        "command": None,
+        "text": "Nothing to do.",
+        "text_zh": "无需操作。",
+        "needs_reboot": False,
+        "blocked_by_human": [],
+    }
 
 
 def test_without_an_inventory_the_place_for_it_is_shown(snapshot: Maker) -> None:
@@ -121,7 +127,10 @@ def test_the_message_of_a_failed_task_names_cause_and_cure(snapshot: Maker) -> N
     assert message.startswith("n1: NOT READY: PRE-OS: ubuntu 20.04 is not in the supported list")
     assert "; do: ansible-playbook site.yml -i hosts -l n1" in message
     long = failure_message(judge(snapshot("many_faults"), host="n1"))
-    assert "also CTR-TOOLKIT-CVE, " in long
+    # the causes, and for the rest the names only; a consequence is not repeated
+    assert "DRV-GPU-LOST: GPU 0000:41:00.0 is in state lost" in long
+    assert "; also CTR-RUNTIME, " in long
+    assert "DRV-GPU-COUNT" not in long
     blind = failure_message(judge(snapshot(changes={"os": None}), host="n1"))
     assert blind.startswith("n1: NOT KNOWN TO BE READY: PRE-OS: not measured: os.id")
 
@@ -135,7 +144,12 @@ def test_bad_requests_are_refused(options: dict[str, Any], says: str, snapshot: 
         judge(snapshot(), host="h", **options)
 
 
-@pytest.mark.parametrize("schema", [None, "gpuready.snapshot/2", 1])
+@pytest.mark.parametrize("schema", [None, "other.snapshot/1", "gpuready.report/1", 1])
 def test_a_foreign_snapshot_is_refused(schema: Any, snapshot: Maker) -> None:
     with pytest.raises(ValueError, match=r"reads 'gpuready\.snapshot/1'"):
         judge(snapshot(changes={"schema": schema}), host="h")
+
+
+def test_a_newer_snapshot_is_refused_with_a_way_out(snapshot: Maker) -> None:
+    with pytest.raises(ValueError, match=r"newer than 'gpuready\.snapshot/1' .*update gpuready\.bootstrap"):
+        judge(snapshot(changes={"schema": "gpuready.snapshot/2"}), host="h")

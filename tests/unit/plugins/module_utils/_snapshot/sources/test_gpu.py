@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The gpuready authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""PCI, driver and nvidia-smi of trees."""
+"""Driver and nvidia-smi of trees."""
 
 from __future__ import annotations
 
@@ -16,35 +16,6 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sourc
 FIXTURES = Path(__file__).resolve().parents[5] / "fixtures" / "nvidia_smi"
 MakeHost = Callable[[dict[str, Any]], Host]
 RootOf = Callable[[str], Path]
-
-
-def test_gpus_without_a_driver(root_of: RootOf, runner: Runner) -> None:
-    found = gpu.pci_section(Host(str(root_of("ubuntu2404_bare")), runner))
-    first, second = found["gpus"]
-    assert first == {
-        "bdf": "0000:01:00.0",
-        "vendor": "10de",
-        "device": "2684",
-        "class": "030000",
-        "subsystem": "10de:16f3",
-        "driver": "nouveau",
-        "config_readable": True,
-        "numa_node": None,
-    }
-    assert (second["driver"], second["config_readable"], second["numa_node"]) == (None, False, 1)
-    assert found["nvswitches"] == []
-
-
-def test_nvswitch(root_of: RootOf, runner: Runner) -> None:
-    found = gpu.pci_section(Host(str(root_of("debian13_ready")), runner))
-    assert [switch["device"] for switch in found["nvswitches"]] == ["22a3"]
-    assert len(found["gpus"]) == 1
-
-
-def test_no_pci_bus(host_of: MakeHost) -> None:
-    host = host_of({"/x": ""})
-    assert gpu.pci_section(host) == {"gpus": [], "nvswitches": []}
-    assert host.probes.status("pci") == "missing"
 
 
 def test_driver_of_a_ready_host(root_of: RootOf, runner: Runner) -> None:

@@ -179,10 +179,12 @@ def test_trees(root_of: Callable[[str], Path], runner: Runner) -> None:
     assert [(gpu["bdf"], gpu["driver"]) for gpu in ready["gpus"]] == [("0000:01:00.0", "nvidia")]
     assert [(switch["bdf"], switch["device"]) for switch in ready["nvswitches"]] == [("0000:05:00.0", "22a3")]
     bare = pci.section(Host(str(root_of("ubuntu2404_bare")), runner))
-    assert [(gpu["bdf"], gpu["config_readable"]) for gpu in bare["gpus"]] == [
-        ("0000:01:00.0", True),
-        ("0000:41:00.0", False),
+    assert bare["nvswitches"] == []
+    assert [(gpu["bdf"], gpu["driver"], gpu["config_readable"], gpu["numa_node"]) for gpu in bare["gpus"]] == [
+        ("0000:01:00.0", "nouveau", True, None),
+        ("0000:41:00.0", None, False, 1),
     ]
+    assert (bare["gpus"][0]["class"], bare["gpus"][0]["subsystem"]) == ("030000", "10de:16f3")
 
 
 def test_no_bus(host: Host) -> None:

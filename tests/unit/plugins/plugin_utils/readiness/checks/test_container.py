@@ -162,7 +162,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("CTR-NVML-LOST", "pass", "dev", {}, {}),
     ("CTR-NVML-LOST", "fail", "Unknown Error", {PROBE: {"rc": 255, "count": None, "message": UNKNOWN_ERROR}}, {}),
     ("CTR-NVML-LOST", "fail", "blocked", {PROBE: {"rc": 17, "count": None, "message": BLOCKED}}, {}),
-    ("CTR-NVML-LOST", "pass", "dev", {PROBE: {"rc": 127, "count": None, "message": "no nvidia-smi"}}, {}),
+    ("CTR-NVML-LOST", "skip", "another reason", {PROBE: {"rc": 127, "count": None, "message": "no nvidia-smi"}}, {}),
     ("CTR-NVML-LOST", "unknown", "in time", {PROBE: {"rc": None, "count": None, "message": "not in time"}}, {}),
     ("CTR-NVML-LOST", "unknown", "exit status 255", {PROBE: {"rc": 255, "count": None, "message": None}}, {}),
     ("CTR-NVML-LOST", "fail", "has lost", {PROBE: {"rc": 17, "count": None, "message": None}}, {}),
