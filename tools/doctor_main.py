@@ -22,7 +22,7 @@ from typing import Any
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.collector import Wishes, collect
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import readiness_files
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import diff, terminal
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import bundle, diff, terminal
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.junit import junit
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import Stage
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.nhc import nhc
@@ -58,7 +58,8 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         ("prometheus", "the report as a textfile for node_exporter"),
         ("bundle", "a support bundle (tar.gz) without secrets and serial numbers"),
     ):
-        parser.add_argument(f"--{name}", metavar="FILE", help=f"write {what}; - for the terminal")
+        there = "" if name in ("html", "bundle") else "; - for the terminal"
+        parser.add_argument(f"--{name}", metavar="FILE", help=f"write {what}{there}")
     return parser.parse_args(list(argv))
 
 
@@ -96,22 +97,22 @@ def policy_of(options: argparse.Namespace, snapshot: Mapping[str, Any]) -> dict[
 
 
 def write_outputs(options: argparse.Namespace, report: Mapping[str, Any], snapshot: Mapping[str, Any]) -> None:
-    makers = {
-        "save": lambda: readiness_files.as_json(snapshot),
-        "json": lambda: readiness_files.as_json(report),
-        "junit": lambda: junit([report], options.language),
-        "prometheus": lambda: prometheus(report),
+    texts = {
+        "save": readiness_files.as_json(snapshot),
+        "json": readiness_files.as_json(report),
+        "junit": junit([report], options.language),
+        "prometheus": prometheus(report),
     }
-    for name, make in makers.items():
+    for name, text in texts.items():
         target = getattr(options, name)
         if target == "-":
-            sys.stdout.write(make())
+            sys.stdout.write(text)
         elif target:
-            readiness_files.write(Path(target), make())
+            readiness_files.write(Path(target), text)
     if options.html:
         readiness_files.write_page(Path(options.html), [(report, snapshot)], language=options.language)
     if options.bundle:
-        readiness_files.write(Path(options.bundle), readiness_files.bundle.build(report, snapshot))
+        readiness_files.write(Path(options.bundle), bundle.build(report, snapshot))
 
 
 def show(report: Mapping[str, Any], show_all: bool) -> None:

@@ -9,7 +9,7 @@ SLOW_STEPS := molecule site-test
 
 # What git has or would take: linters that search folders by themselves would find copies and tool caches.
 FILES := git ls-files -z --cached --others --exclude-standard --deduplicate
-SHELL_SCRIPTS = $$($(FILES) | xargs -0 grep -lsIE -m1 '^\#!(/bin/(ba)?sh|/usr/bin/env (ba)?sh)' --)
+SHELL_SCRIPTS = $$($(FILES) ':!*.py' | xargs -0 grep -lsIE -m1 '^\#!(/bin/(ba)?sh|/usr/bin/env (ba)?sh)' --)
 COLLECTION := .collections/ansible_collections/gpuready/bootstrap
 
 .PHONY: lint lint-ansible lint-changelog lint-python lint-shell lint-types lint-yaml \

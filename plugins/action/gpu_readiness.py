@@ -15,8 +15,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import readiness_files
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import diff
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import DevWish, Policy, Stage
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import DevWish, Stage
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import make_policy
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy_model import Policy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.registry import CHECK_IDS
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import (
     NOT_READY,
@@ -151,13 +152,13 @@ class ActionModule(ActionBase):
             ]
         except ValueError as error:
             raise AnsibleActionFail(f"the snapshots cannot be judged: {error}") from error
-        result: dict[str, Any] = {"changed": False, "hosts": [brief(report) for report, _ in judged]}
+        result: dict[str, Any] = {"changed": False, "hosts": [brief(report) for report, _snapshot in judged]}
         if target is None:
             # with a folder, the reports of a large fleet stay out of Ansible's own result
-            result["reports"] = {report["host"]: report for report, _ in judged}
+            result["reports"] = {report["host"]: report for report, _snapshot in judged}
         elif not self._task.check_mode:
             result["report_files"] = _write_folder(target, judged, args)
-        counts = Counter(report["verdict"] for report, _ in judged)
+        counts = Counter(report["verdict"] for report, _snapshot in judged)
         said = ", ".join(f"{number} {verdict.replace('_', ' ')}" for verdict, number in sorted(counts.items()))
         return {**result, "msg": f"{len(judged)} snapshots judged: {said}", "verdicts": dict(counts)}
 

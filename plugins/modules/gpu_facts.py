@@ -169,7 +169,6 @@ options:
     default: false
   active:
     description:
-    description:
       - What to try, beyond looking. V(smoke) runs a container with a GPU from O(smoke_image), V(torch) multiplies
         matrices on each GPU in the dev containers, V(nccl) lets all their GPUs talk to each other. Each takes 120
         seconds at most, and disturbs other work on the GPUs.

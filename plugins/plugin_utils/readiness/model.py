@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Commands, Remedy
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy_model import Policy as Policy
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy_model import Policy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import Evidence, UnreadableError, View
 

@@ -56,7 +56,7 @@ def pack(hosts: Sequence[Host], *, budget: int, meanings: Mapping[str, Any]) -> 
     """`budget`: characters that all blobs may take together; snapshots are left out where it ends."""
     checks = _checks([report for report, _snapshot in hosts])
     numbers = {check["id"]: number for number, check in enumerate(checks)}
-    rows = [[_row(result, numbers, checks) for result in report.get("results") or []] for report, _ in hosts]
+    rows = [[_row(result, numbers, checks) for result in report.get("results") or []] for report, _snapshot in hosts]
     keys = [[compact(row) for row in host_rows] for host_rows in rows]
     seen = Counter(key for host_keys in keys for key in set(host_keys))
     shared_rows = {key: number for number, key in enumerate(key for key, count in seen.items() if count > 1)}

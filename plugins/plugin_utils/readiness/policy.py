@@ -12,11 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.data import load
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
-    Policy,
-    Severity,
-    version_key,
-)
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import Severity, version_key
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy_model import Policy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import XID_ACTIONS
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tiers import tier_ids, tier_policy
 

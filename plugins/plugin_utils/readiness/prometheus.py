@@ -23,7 +23,8 @@ def prometheus(report: Mapping[str, Any]) -> str:
     series: dict[str, int] = {}
     for result in report["results"]:
         labels = _labels(id=result["id"], stage=result["stage"], entity=result["entity"] or "")
-        series[labels] = max(series.get(labels, -1), STATUS_VALUES[result["status"]], key=_badness)
+        value = STATUS_VALUES[result["status"]]
+        series[labels] = max(series.get(labels, value), value, key=_badness)
     lines += [f"gpuready_check_status{labels} {value}" for labels, value in series.items()]
     lines += [
         "# HELP gpuready_verdict Readiness of the host: 0 ready, 1 ready with warnings, 2 not ready, 3 unknown.",

@@ -26,13 +26,13 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     SNAPSHOT_SCHEMA,
     Context,
     DevWish,
-    Policy,
     Result,
     Severity,
     Stage,
     Status,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import Layer, make_policy
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy_model import Policy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.registry import CHECK_IDS, CHECKS
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import LANGUAGES, Text, render, say
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tiers import tier_of

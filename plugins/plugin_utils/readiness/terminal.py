@@ -96,7 +96,8 @@ def stage_lines(report: Mapping[str, Any]) -> list[Line]:
         line.append((_joined(_counted(counts), language), STYLES[worst]))
         if not judged:
             reasons = dict.fromkeys(said(r, "skip_reason", language) for r in results if r["skip_reason"])
-            line.append((f": {next(iter(reasons), say('nothing to judge').into(language))}", "dim"))
+            reason = next(iter(reasons), say("nothing to judge").into(language))
+            line.append((("：" if language == "zh" else ": ") + reason, "dim"))
         lines.append(_stripped(line))
     return lines
 
@@ -147,7 +148,7 @@ def _result_lines(
         ]
     remedy = result.get("remedy")
     if remedy:
-        label = say("do:").into(language) + " "
+        label = say("do:").into(language) + ("" if language == "zh" else " ")
         indent = " " * cells(label)
         told = wrap(_one_line(said(remedy, "text", language)), max(30, width - len(REMEDY_INDENT) - len(indent)))
         lines += [[(REMEDY_INDENT + (label if not n else indent) + text, "dim")] for n, text in enumerate(told)]
@@ -216,7 +217,7 @@ def report_lines(
     report: Mapping[str, Any], *, width: int, show_all: bool = False, stopped: str | None = None
 ) -> list[Line]:
     host, language = report["host"], _language(report)
-    title = f"{host} · {', '.join(STAGES[stage].into(language) for stage in report['stages'])}"
+    title = f"{host} · {_joined([STAGES[stage] for stage in report['stages']], language)}"
     lines: list[Line] = [[(f"── {title} " + "─" * max(0, width - cells(title) - 4), "bold")]]
     lines += stage_lines(report)
     open_results = [r for r in report["results"] if r["status"] in ("fail", "unknown", "warn")]

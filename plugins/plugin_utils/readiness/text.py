@@ -9,12 +9,14 @@ Chinese ones. A contract test reads all `say("...")` calls and compares them wit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.data import FOLDER, load
 
+_CHINESE_BLANK = re.compile(r"(?<=[\u4e00-\u9fff，。：；、（）]) (?=[\u4e00-\u9fff，。：；、（）])")
 LANGUAGES = ("en", "zh")
 MESSAGES = FOLDER / "messages"
 
@@ -37,9 +39,9 @@ class Text:
     def into(self, language: str) -> str:
         """The text in a language, values that are texts included; in English where the catalogue lacks it."""
         template = catalogue(language).get(self.template, self.template)
-        if not self.args:
-            return template if "{" not in template else template.format()
-        return template.format(**{name: render(value, language) for name, value in self.args.items()})
+        said = template.format(**{name: render(value, language) for name, value in self.args.items()})
+        # templates set a blank beside a value, which may turn out to be Chinese, too
+        return _CHINESE_BLANK.sub("", said) if language == "zh" else said
 
     def __str__(self) -> str:
         return self.into("en")
@@ -59,7 +61,8 @@ def render(value: Any, language: str) -> Any:
     return value
 
 
-def names(values: Sequence[Any], limit: int = 6) -> Text | str:
+def names(values: Sequence[Any], limit: int = 6) -> Text:
     """A list for a message, cut where it gets long."""
-    shown = ", ".join(str(value) for value in values[:limit])
-    return shown if len(values) <= limit else say("{shown} and {count} more", shown=shown, count=len(values) - limit)
+    shown = list(values[:limit])
+    rest = len(values) - limit
+    return say("{shown} and {count} more", shown=shown, count=rest) if rest > 0 else say("{shown}", shown=shown)

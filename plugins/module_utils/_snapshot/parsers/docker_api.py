@@ -64,7 +64,7 @@ def _component(version: dict[str, Any], name: str) -> str | None:
 def _rootless(info: dict[str, Any]) -> bool | None:
     if not isinstance(info.get("SecurityOptions"), list):
         return None
-    return any(str(item).split(",")[0] == "name=rootless" for item in info["SecurityOptions"])
+    return any(str(item).partition(",")[0] == "name=rootless" for item in info["SecurityOptions"])
 
 
 def _discovered(info: dict[str, Any]) -> list[str] | None:

@@ -121,6 +121,8 @@ def cuda_starts(ctx: Context) -> list[Finding]:
     facts = ctx.facts
     if is_simulated(ctx) and facts.is_null("cuda.rc"):
         return [skip(say("a simulated GPU has no CUDA library"))]
+    if ctx.in_container and not facts.views("gpus") and _no_library(ctx):
+        return [skip(say("no GPU was given to this container"), caused_by="DRV-GPU-COUNT")]
     evidence = facts.show("cuda.rc", "cuda.name", "cuda.library")
     if facts.is_true("cuda.stub"):
         return [_cuda_failure(ctx, 34, evidence)]
@@ -165,6 +167,10 @@ def gpu_count(ctx: Context) -> list[Finding]:
         "expected": expected,
         "evidence": (*_missing(ctx, gpus), *ctx.facts.show("cuda.rc", "cuda.count"), *_not_started(ctx)),
     }
+    if ctx.in_container and seen == 0:
+        text = say("Take a container with a GPU; if it is meant to have none, set expected_gpus to 0 in the policy.")
+        remedy = ctx.by_hand(text, "contact_provider")
+        return [fail(say("no GPU was given to this container"), remedy, **details)]
     if seen == on_bus == answering and expected in (None, seen) and in_cuda in (None, seen) and seen > 0:
         return [ok(say("the driver shows all {count} GPUs", count=seen), **details)]
     if answering < seen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -62,6 +63,9 @@ def test_prometheus_samples_follow_the_format(base: str, snapshot: Maker) -> Non
     series = [line.rsplit(" ", 1)[0] for line in lines]
     assert len(set(series)) == len(series)
     assert f"gpuready_verdict {report['exit_code']}" in lines
+    values = Counter(int(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("gpuready_check_status"))
+    assert set(values) <= {0, 1, 2, 3, 4}
+    assert values[4] == len({(r["id"], r["entity"]) for r in report["results"] if r["status"] == "skip"})
     failed = {result["id"] for result in report["results"] if result["status"] == "fail"}
     assert {re.findall('id="([^"]+)"', line)[0] for line in lines if line.endswith(" 2") and "id=" in line} == failed
 

@@ -162,7 +162,7 @@ def test_cells_hold_the_worst_status_of_a_check(two: Any) -> None:
 @pytest.mark.parametrize("place", ["host", "message", "gpu", "stopped", "silent", "title"])
 def test_hostile_strings_stay_text(snapshot: Snapshot, place: str) -> None:
     data = snapshot("many_faults", {"gpus.0.name": HOSTILE} if place == "gpu" else {})
-    report, _ = judged(data, HOSTILE if place == "host" else "gpu01")
+    report, _snapshot = judged(data, HOSTILE if place == "host" else "gpu01")
     if place == "message":
         report["results"][0].update(message=HOSTILE, title=HOSTILE, entity=HOSTILE, observed={HOSTILE: HOSTILE})
         report["next"].update(text=HOSTILE, command=HOSTILE)
@@ -173,7 +173,7 @@ def test_hostile_strings_stay_text(snapshot: Snapshot, place: str) -> None:
         silent=[HOSTILE] if place == "silent" else [],
     )
     reader = Reader(text)
-    names = [tag for tag, _ in reader.found]
+    names = [tag for tag, _attributes in reader.found]
     assert names.count("script") == 5  # fleet, shared, host, snapshot, code
     assert "img" not in names
     assert "\u2028" not in reader.scripts["fleet"]

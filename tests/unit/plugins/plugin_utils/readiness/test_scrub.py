@@ -38,7 +38,7 @@ def documents(draw: st.DrawFn) -> tuple[Any, list[str]]:
             "nvidia_smi_text": f"    Serial Number                         : {serial}\n    GPU UUID      : {uuid}\n",
             "log": f"eth0: link up, mac {mac}, board {serial}, from {address}\n",
         },
-        "extra": draw(st.recursive(words | st.none() | st.booleans(), lambda inner: st.lists(inner), max_leaves=5)),
+        "extra": draw(st.recursive(words | st.none() | st.booleans(), st.lists, max_leaves=5)),
     }
     return body, named
 

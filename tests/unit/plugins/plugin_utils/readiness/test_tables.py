@@ -244,4 +244,4 @@ def read_all() -> float:
 
 def test_all_tables_are_read_in_60_ms() -> None:
     # the machine of a test run may be slow and busy: the best of three, and a factor of two
-    assert min(read_all() for _ in range(3)) < 0.12
+    assert min(read_all() for _time in range(3)) < 0.12

@@ -18,7 +18,7 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.insid
 def test_nothing_is_newer_than_python_3_6() -> None:
     tree = ast.parse(bundle.script(), feature_version=(3, 6))
     imports = {
-        str(node.module if isinstance(node, ast.ImportFrom) else node.names[0].name).split(".")[0]
+        str(node.module if isinstance(node, ast.ImportFrom) else node.names[0].name).partition(".")[0]
         for node in ast.walk(tree)
         if isinstance(node, (ast.Import, ast.ImportFrom))
     }

@@ -129,10 +129,10 @@ def test_messages_of_several_lines() -> None:
         "NVRM: has the version 580.95.05, but this kernel module has",
         "NVRM: the version 580.82.07.  Please make sure that this",
     ]
-    bus, bar, api = parse.parse("\n".join(f"1795305300.1 kernel: {line}" for line in lines))["hits"]
+    bus, region, api = parse.parse("\n".join(f"1795305300.1 kernel: {line}" for line in lines))["hits"]
     assert (bus["signature"], bus["bdf"]) == ("bus", "0000:b3:00.0")
-    assert (bar["signature"], bar["bdf"]) == ("bar", "0000:17:00.0")
-    assert "BAR1 is 0M" in bar["text"]
+    assert (region["signature"], region["bdf"]) == ("bar", "0000:17:00.0")
+    assert "BAR1 is 0M" in region["text"]
     assert (api["signature"], api["pid"], api["process"]) == ("api", 77, "nvidia-smi")
     assert "580.95.05" in api["text"] and "580.82.07" in api["text"]
 
