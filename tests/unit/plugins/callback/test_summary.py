@@ -13,7 +13,7 @@ import pytest
 import yaml
 from ansible.executor.stats import AggregateStats
 from ansible_collections.gpuready.bootstrap.plugins.callback import summary
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import judge
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import brief, judge
 
 SNAPSHOTS = Path(__file__).resolve().parents[3] / "fixtures" / "snapshots"
 
@@ -170,3 +170,54 @@ def test_the_documentation_names_the_plugin_and_its_options() -> None:
     described = yaml.safe_load(summary.DOCUMENTATION)
     assert (described["name"], described["type"]) == ("summary", summary.CallbackModule.CALLBACK_TYPE)
     assert set(described["options"]) == {"show_all"}
+
+
+def test_the_page_of_a_run_shows_every_host_and_where_it_stopped(tmp_path: Path) -> None:
+    page = tmp_path / "readiness.html"
+    snapshot = SNAPSHOTS / "ready_host.json"
+    run = Run()
+    for host, name in (("n1", "ready_host"), ("n2", "bare_host")):
+        files = {"snapshot": str(snapshot)} if host == "n1" else {}
+        run.ok(host, {"report": judged(host, name), "report_page": str(page), "report_files": files})
+    run.failed("n1", {"msg": "no"}, "Start the container")
+    text = run.finish()
+    assert f"page: {page}" in text
+    written = page.read_text(encoding="utf-8")
+    for word in ("n1", "n2", "Start the container"):
+        assert word in written
+    assert list(tmp_path.iterdir()) == [page]
+
+
+def test_a_page_that_cannot_be_written_is_said_and_nothing_more(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    run = Run()
+    page = str(tmp_path / "file" / "readiness.html")
+    run.ok("n1", {"report": judged("n1", "ready_host"), "report_page": page, "report_files": {}})
+    text = run.finish()
+    assert "n1: READY" in text
+    assert f"the page {page} cannot be written" in text
+
+
+def test_a_judged_folder_is_a_table_with_the_worst_first() -> None:
+    hosts = [
+        brief(judged(host, name)) for host, name in (("a", "ready_host"), ("b", "bare_host"), ("c", "many_faults"))
+    ]
+    run = Run()
+    run.ok(
+        "localhost", {"hosts": hosts, "verdicts": {"ready": 1, "not_ready": 2}, "report_files": {"page": "/x/y.html"}}
+    )
+    lines = [line for line in run.finish().splitlines() if line]
+    assert [line.split()[0] for line in lines] == ["b", "c", "a", "page:"]
+    assert "NOT READY" in lines[0] and "DRV-MODULE" in lines[0]
+
+
+def test_what_changed_since_it_was_ready_is_told() -> None:
+    report = judged("n1", "bare_host")
+    change = {"path": "driver.libraries.cuda", "kind": "changed", "was": "580.159.03", "now": None}
+    report["since_ready"] = {"collected_at": "2026-11-20T10:00:00Z", "changes": [change] * 20}
+    run = Run()
+    run.ok("n1", {"report": report})
+    text = run.finish()
+    assert "changed since it was ready (2026-11-20T10:00:00Z):" in text
+    assert "driver.libraries.cuda: 580.159.03 → None" in text
+    assert "and 8 more, in the report" in text
