@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the role decides from facts: it skips its work only when they show everything to be right.
 
-Ansible evaluates the role's own variables, on a copy of the role with one more task file that prints them.
 Every case is a host of one run, so that the whole module costs two runs.
 """
 
@@ -12,9 +11,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,28 +18,17 @@ from typing import Any
 
 import pytest
 
+# tests are imported each for itself (--import-mode=importlib); these share a file
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import role_variables
+from role_variables import Case
+
 ROLE = Path(__file__).parents[4] / "roles" / "dev_container"
 VERDICT = ["__dev_container_right", "__dev_container_stuck", "__dev_container_held", "__dev_container_files_wrong"]
 WANTED = ["__dev_container_wanted", "__dev_container_compose"]
 ERRORS = ["dev_container_input_error", "__dev_container_host_error"]
 PATHS = ["__dev_container_files", "__dev_container_index_path", "__dev_container_token_path"]
-PLAY = """
-- hosts: all
-  gather_facts: false
-  tasks:
-    - ansible.builtin.set_fact: {gpu_host: "{{ snapshot }}", cacheable: true}
-    - ansible.builtin.include_role: {name: dev_container, tasks_from: probe}
-    - ansible.builtin.copy:
-        content: "{{ dict(all | zip(all | map('extract', hostvars, 'printed'))) | to_json }}"
-        dest: "{{ playbook_dir }}/printed.json"
-        mode: "0600"
-      vars: {all: "{{ ansible_play_hosts }}"}
-      run_once: true
-"""
-PROBE = """
-- ansible.builtin.set_fact:
-    printed: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) }}"
-"""
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIo2kQx8Nc32i4+8fwEH10eVhtW3nnBl2pTS3DHRKV2E me@laptop"
 OTHER_KEY = KEY.replace("laptop", "desk")
 INPUTS: dict[str, Any] = {
@@ -70,30 +55,15 @@ ENGINE: dict[str, Any] = {
     },
     "cdi": {"specs": [{"kind": "nvidia.com/gpu", "devices": ["all", "0", "1"]}]},
 }
-# snapshot, inputs, names of the variables to look at
-Case = tuple[dict[str, Any], dict[str, Any], list[str]]
 
 
 def evaluate(base: Path, cases: dict[str, Case]) -> dict[str, dict[str, Any]]:
     """Return the variables asked for, by case."""
-    role = base / "roles" / "dev_container"
-    if not role.exists():
-        shutil.copytree(ROLE, role)
-        (role / "tasks" / "probe.yml").write_text(PROBE)
-        (base / "play.yml").write_text(PLAY)
-    hosts = {
-        name: {**INPUTS, **inputs, "snapshot": snapshot, "names": names}
-        for name, (snapshot, inputs, names) in cases.items()
-    }
-    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    (base / "hosts.json").write_text(json.dumps({"all": {"vars": local, "hosts": hosts}}))
-    env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    env |= {"ANSIBLE_HOME": str(base / "home"), "ANSIBLE_LOCALHOST_WARNING": "false"}
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.json", "play.yml"]
-    result = subprocess.run(command, cwd=base, env=env, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-    printed: dict[str, dict[str, Any]] = json.loads((base / "printed.json").read_text())
-    return printed
+    return role_variables.evaluate(
+        base,
+        "dev_container",
+        {name: (snapshot, {**INPUTS, **inputs}, names) for name, (snapshot, inputs, names) in cases.items()},
+    )
 
 
 def entry(content: str, mode: str, uid: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.filesystems import filesystem_of
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
@@ -99,17 +100,6 @@ def daemon_is_current(ctx: Context) -> list[Finding]:
     return [fail(say("the daemon was started before the last change of its settings"), remedy, evidence=seen)]
 
 
-def _filesystem_of(ctx: Context, path: str) -> View | None:
-    """The filesystem that holds a path: the mounted one with the longest matching name."""
-    holding = [
-        fs
-        for fs in ctx.facts.views("storage.fs")
-        if fs.text("mount") == "/" or path == fs.text("mount") or path.startswith(fs.text("mount") + "/")
-    ]
-    # of two mounts on one place the later one is seen
-    return max(reversed(holding), key=lambda fs: len(fs.text("mount")), default=None)
-
-
 def storage(ctx: Context) -> list[Finding]:
     """Storage driver, the filesystem under it, and the room for one more image."""
     driver, path = ctx.facts.text("docker.storage_driver"), ctx.facts.text("docker.root_dir")
@@ -120,7 +110,7 @@ def storage(ctx: Context) -> list[Finding]:
         return [fail(message, remedy, observed=driver, expected=list(GOOD_DRIVERS), evidence=seen)]
     # the containerd image store keeps its layers in containerd's own directory
     places = [path, "/var/lib/containerd"] if driver == "overlayfs" else [path]
-    found = [fs for fs in (_filesystem_of(ctx, place) for place in places) if fs is not None]
+    found = [fs for fs in (filesystem_of(ctx, place) for place in places) if fs is not None]
     if not found:
         return [unknown(say("it is not known which filesystem holds {path}", path=path))]
     worst = [_room(ctx, driver, place, fs) for place, fs in zip(places, found)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Union
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
@@ -80,7 +81,7 @@ def each(ctx: Context, judge: Judge) -> list[Finding]:
         findings.extend(said if isinstance(said, list) else [said])
 
     for name in names_asked(ctx):
-        add(name, lambda name=name: _container(ctx, name))  # type: ignore[misc]
+        add(name, partial(_container, ctx, name))
     if ctx.in_container:
         add(HERE, lambda: Target(HERE, say("this machine"), ctx.facts.view("dev.here")))
     return findings or [skip(say("no dev container is configured"))]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.filesystems import filesystem_of
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
@@ -46,18 +47,17 @@ def _disk_needs(ctx: Context) -> dict[str, int]:
     return needs
 
 
-def _filesystem_of(path: str, filesystems: list[View]) -> View:
-    holds = [fs for fs in filesystems if f"{path}/".startswith(fs.text("mount").rstrip("/") + "/")]
-    if not holds:
+def _held_by(ctx: Context, path: str) -> View:
+    found = filesystem_of(ctx, path)
+    if found is None:
         raise UnmeasuredError(f"storage.fs: the filesystem of {path}")
-    return max(holds, key=lambda fs: len(fs.text("mount")))
+    return found
 
 
 def disk(ctx: Context) -> list[Finding]:
-    filesystems = ctx.facts.views("storage.fs")
     together: dict[str, tuple[View, list[str], int]] = {}
     for path, size in _disk_needs(ctx).items():
-        fs = _filesystem_of(path, filesystems)
+        fs = _held_by(ctx, path)
         _fs, paths, total = together.get(fs.text("mount"), (fs, [], 0))
         together[fs.text("mount")] = (fs, [*paths, path], total + size)
     findings: list[Finding] = []
@@ -85,9 +85,8 @@ def disk(ctx: Context) -> list[Finding]:
 
 
 def writable(ctx: Context) -> list[Finding]:
-    filesystems = ctx.facts.views("storage.fs")
     paths = ["/", "/tmp"] if ctx.in_container else ["/", "/boot", "/tmp", "/var", _docker_root(ctx)]
-    found = {path: _filesystem_of(path, filesystems) for path in paths}
+    found = {path: _held_by(ctx, path) for path in paths}
     mounts = {fs.text("mount"): fs for fs in found.values()}
     findings = []
     for mount, fs in mounts.items():

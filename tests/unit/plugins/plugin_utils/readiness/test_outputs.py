@@ -38,7 +38,9 @@ def test_junit_speaks_chinese(snapshot: Maker) -> None:
     report = judge(snapshot("bare_host"), host="gpu01", language="zh")
     text = junit([report], "zh")
     worst = next(result for result in report["results"] if result["status"] == "fail")
-    assert worst["message_zh"] in ET.fromstring(text).find(f".//testcase[@name='{worst['id']}']/failure").text  # type: ignore[union-attr,operator]
+    failure = ET.fromstring(text).find(f".//testcase[@name='{worst['id']}']/failure")
+    assert failure is not None
+    assert worst["message_zh"] in (failure.text or "")
 
 
 @given(st.text(), st.text())

@@ -63,7 +63,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         replies = {"start": frame(text), "json": {"ExitCode": rc}, "wait": {"StatusCode": rc}, "logs": frame(text, 2)}
         return 200, replies.get(path[-1], b"")
 
-    do_GET = do_POST = do_DELETE = answer  # noqa: N815
+    do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the names that http.server calls
 
     def address_string(self) -> str:
         return "unix"
