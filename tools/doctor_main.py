@@ -15,7 +15,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,18 +98,18 @@ def policy_of(options: argparse.Namespace, snapshot: Mapping[str, Any]) -> dict[
 
 
 def write_outputs(options: argparse.Namespace, report: Mapping[str, Any], snapshot: Mapping[str, Any]) -> None:
-    texts = {
-        "save": readiness_files.as_json(snapshot),
-        "json": readiness_files.as_json(report),
-        "junit": junit([report], options.language),
-        "prometheus": prometheus(report),
+    makers: dict[str, Callable[[], str]] = {
+        "save": partial(readiness_files.as_json, snapshot),
+        "json": partial(readiness_files.as_json, report),
+        "junit": partial(junit, [report], options.language),
+        "prometheus": partial(prometheus, report),
     }
-    for name, text in texts.items():
+    for name, make in makers.items():
         target = getattr(options, name)
         if target == "-":
-            sys.stdout.write(text)
+            sys.stdout.write(make())
         elif target:
-            readiness_files.write(Path(target), text)
+            readiness_files.write(Path(target), make())
     if options.html:
         readiness_files.write_page(Path(options.html), [(report, snapshot)], language=options.language)
     if options.bundle:

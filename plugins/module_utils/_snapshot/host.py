@@ -95,6 +95,8 @@ class Host:
         self.live = self.root == "/"
         self.runner = runner
         self.probes = Probes() if probes is None else probes
+        # outputs that were read once, by name, for whoever asks for the raw documents (sources/kept.py)
+        self.outputs: dict[str, str] = {}
 
     def path(self, path: str) -> str:
         """Return where `path` of the host lies on this machine, following links inside `root`."""

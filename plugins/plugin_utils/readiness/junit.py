@@ -12,6 +12,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import said
+
 _FORBIDDEN = {code: " " for code in range(32) if code not in (9, 10, 13)}
 
 
@@ -54,11 +56,6 @@ def _case(report: Mapping[str, Any], result: Mapping[str, Any], language: str) -
     else:
         ET.SubElement(case, "system-out").text = detail
     return case
-
-
-def said(item: Mapping[str, Any], name: str, language: str) -> str:
-    """A text of a report in a language, in English where there is no other."""
-    return str((language == "zh" and item.get(f"{name}_zh")) or item.get(name) or "")
 
 
 def remedy_lines(result: Mapping[str, Any], language: str) -> list[str]:

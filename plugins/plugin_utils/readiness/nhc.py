@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import blocking
+
 
 def nhc(report: Mapping[str, Any]) -> tuple[str, int]:
     """(what to print, exit status): nothing and 0 for a usable node, else the first failure and 1."""
-    bad = [
-        r
-        for r in report["results"]
-        if r["severity"] in ("blocker", "major")
-        and (r["status"] == "fail" or (r["status"] == "unknown" and r["severity"] == "blocker"))
-    ]
+    bad = blocking(report)
     if not bad:
         return "", 0
     # failures first: what could not be measured is often their consequence

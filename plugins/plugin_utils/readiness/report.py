@@ -241,22 +241,27 @@ def brief(report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def failure_message(report: Mapping[str, Any]) -> str:
-    """One line for a failed task: what stands in the way, and what to do first."""
-    blocking = [
+def blocking(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The results that stand in the way of work: what makes a verdict "not ready" or "unknown"."""
+    return [
         r
         for r in report["results"]
         if (r["status"] == "fail" and r["severity"] in ("blocker", "major"))
         or (r["status"] == "unknown" and r["severity"] == "blocker")
     ]
+
+
+def failure_message(report: Mapping[str, Any]) -> str:
+    """One line for a failed task: what stands in the way, and what to do first."""
+    results = blocking(report)
     said = []
-    for result in blocking:
+    for result in results:
         entity = "" if (result["entity"] or "") in result["message"] else f" {result['entity']}"
         measured = "" if result["status"] == "fail" else " (could not be measured)"
         said.append(f"{result['id']}{entity}: {result['message']}{measured}")
     # the whole list is in the report; a task's message stays readable
     if len(said) > MESSAGES_MAX:
-        rest = dict.fromkeys(result["id"] for result in blocking[MESSAGES_MAX:])
+        rest = dict.fromkeys(result["id"] for result in results[MESSAGES_MAX:])
         said = [*said[:MESSAGES_MAX], f"also {', '.join(rest)}"]
     headline = "NOT READY" if report["verdict"] == NOT_READY else "NOT KNOWN TO BE READY"
     step = report["next"]

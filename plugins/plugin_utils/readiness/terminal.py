@@ -9,8 +9,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.junit import said
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, say
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, said, say
 
 Line = list[tuple[str, str]]
 

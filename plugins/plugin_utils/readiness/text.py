@@ -66,3 +66,8 @@ def names(values: Sequence[Any], limit: int = 6) -> Text:
     shown = list(values[:limit])
     rest = len(values) - limit
     return say("{shown} and {count} more", shown=shown, count=rest) if rest > 0 else say("{shown}", shown=shown)
+
+
+def said(item: Mapping[str, Any], name: str, language: str) -> str:
+    """A text of a report in a language, in English where there is no other."""
+    return str((language == "zh" and item.get(f"{name}_zh")) or item.get(name) or "")

@@ -27,7 +27,6 @@ _LIB_DIRS = (
     "/lib/aarch64-linux-gnu",
     "/usr/lib/aarch64-linux-gnu",
 )
-_LIB_DIRS_PLAIN = ("/lib64", "/usr/lib64", "/lib", "/usr/lib")
 
 
 def cuda_image(env: dict[str, str]) -> dict[str, Any]:

@@ -5,18 +5,14 @@
 
 from __future__ import annotations
 
-import weakref
-
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
-
-_OUTPUTS: weakref.WeakKeyDictionary[Host, dict[str, str]] = weakref.WeakKeyDictionary()
 
 
 def keep(host: Host, name: str, text: str) -> None:
     """Keep one output of a host."""
-    _OUTPUTS.setdefault(host, {})[name] = text
+    host.outputs[name] = text
 
 
 def outputs(host: Host) -> dict[str, str]:
     """Return what was kept, by name; outputs without a word are left out."""
-    return {name: text for name, text in _OUTPUTS.get(host, {}).items() if text.strip()}
+    return {name: text for name, text in host.outputs.items() if text.strip()}

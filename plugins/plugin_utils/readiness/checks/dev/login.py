@@ -22,7 +22,6 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import names, say
 
 # on these addresses only the host itself can reach a published port
-LOOPBACK = ("127.0.0.1", "::1")
 
 
 def _no_ssh(ctx: Context, target: Target) -> Finding | None:
