@@ -1,9 +1,13 @@
 #!/bin/sh
-# build.sh [SUITE]: makes the sandbox host image (Debian SUITE: trixie or bookworm) and what it needs beside it, in
+# build.sh [SUITE[-VARIANT]]: makes the sandbox host image (Debian SUITE: trixie or bookworm) and what it needs beside it, in
 # .sandbox/. The base comes from an image registry where one answers, else from the Debian mirror that this machine itself
-# uses (mmdebstrap). Results are kept by content: a second call does nothing.
+# uses (mmdebstrap). VARIANT, a folder of variants/, is one more image on top of it: a host of another identity.
+# Results are kept by content: a second call does nothing.
 set -eu
-suite=${1:-trixie}
+wanted=${1:-trixie}
+suite=${wanted%%-*}
+variant=${wanted#"$suite"}
+variant=${variant#-}
 here=$(cd "$(dirname "$0")" && pwd)
 state=${SANDBOX_STATE:-$here/../.sandbox}
 base=gpuready-sandbox/base:$suite
@@ -12,6 +16,7 @@ state=$(cd "$state" && pwd)
 
 say() { printf '>> %s\n' "$*"; }
 die() { printf 'ERROR: %s\n' "$*" >&2; exit 1; }
+[ -z "$variant" ] || [ -f "$here/variants/$variant/Dockerfile" ] || die "no variant named '$variant' of the sandbox host; there are: $(ls "$here/variants")."
 have_image() { docker image inspect "$1" >/dev/null 2>&1; }
 
 # The archive of this machine's own sources (never a default of ours)
@@ -61,22 +66,44 @@ make_context() {
     > "$context/rootfs/etc/gpuready/sandbox-archive"
 }
 
+# build IMAGE WHAT [BUILD-ARGUMENTS]: from the context, and say how long it took
+build() {
+  image=$1 what=$2
+  shift 2
+  if have_image "$image"; then return; fi
+  say "building the $what $image"
+  begin=$(date +%s)
+  DOCKER_BUILDKIT=0 docker build --quiet "$@" -t "$image" "$context" >/dev/null
+  say "built in $(($(date +%s) - begin)) s"
+}
+digest() { # WHAT IT IS BUILT FROM
+  { (cd "$context" && find . -type f | LC_ALL=C sort | xargs sha256sum); docker image inspect -f '{{.Id}}' "$@"; } | sha256sum | cut -c1-12
+}
+# What an inventory reads of an image, under the name it was asked for by
+publish() { # NAME IMAGE
+  echo "$2" > "$state/image-$1"
+  docker run --rm --entrypoint cat "$2" /srv/repository/fingerprint > "$state/repository-fingerprint-$1"
+}
+
 make_base
 make_context
 trap 'rm -rf "$context"' EXIT
-digest=$( (cd "$context" && find . -type f | LC_ALL=C sort | xargs sha256sum; docker image inspect -f '{{.Id}}' "$base") | sha256sum | cut -c1-12)
-image=gpuready-sandbox/host:$suite-$digest
-if ! have_image "$image"; then
-  say "building the sandbox host image $image (downloads about 60 MB of Debian packages, one to three minutes)"
-  DOCKER_BUILDKIT=0 docker build --quiet --build-arg "BASE=$base" -t "$image" "$context" >/dev/null
-fi
+host=gpuready-sandbox/host:$suite-$(digest "$base")
+build "$host" "sandbox host image (downloads about 60 MB of Debian packages, one to three minutes)" --build-arg "BASE=$base"
 if [ ! -s "$state/images/base-$suite.tar" ] || [ "$(cat "$state/images/base-$suite.id" 2>/dev/null)" != "$(docker image inspect -f '{{.Id}}' "$base")" ]; then
   say "saving the base image for the dev container inside the sandbox"
   docker save -o "$state/images/base-$suite.tar" "$base"
   docker image inspect -f '{{.Id}}' "$base" > "$state/images/base-$suite.id"
 fi
-echo "$image" > "$state/image-$suite"
-docker run --rm --entrypoint cat "$image" /srv/repository/fingerprint > "$state/repository-fingerprint-$suite"
+publish "$suite" "$host"
+image=$host
+if [ -n "$variant" ]; then
+  cp -R "$here/variants/$variant/." "$context"
+  host_variant=gpuready-sandbox/host:$wanted-$(digest "$base" "$host")
+  build "$host_variant" "variant $variant of it (downloads less than 10 MB of Debian packages, under a minute)" --build-arg "BASE=$base" --build-arg "HOST=$host"
+  image=$host_variant
+  publish "$wanted" "$image"
+fi
 [ -s "$state/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -C gpuready-sandbox -f "$state/id_ed25519"
 # What hosts must inherit from this machine's network
 printf '{"mtu": %s, "pip_index_url": "%s"}\n' "$("$here/machine.sh" mtu)" "$("$here/machine.sh" pip-index)" > "$state/machine.json"

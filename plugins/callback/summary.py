@@ -17,6 +17,8 @@ description:
     and one line for all hosts when there are several.
   - Says nothing in a run without such a report.
   - Writes one HTML page for all hosts of the run, C(readiness.html), in the folder of the reports.
+  - Prints the plans of C(gpuready.bootstrap.gpu_plan) where the task asks for it
+    (O(gpuready.bootstrap.gpu_plan#module:show)).
   - A host that was judged well but failed in a later task is shown as stopped, not as ready.
 requirements:
   - rich (optional, for colours on a terminal)
@@ -79,10 +81,14 @@ class CallbackModule(CallbackBase):
         # where the page of the run belongs -> the snapshot files of its hosts
         self.pages: dict[str, dict[str, str]] = {}
         self.folders: list[dict[str, Any]] = []
+        # host -> the lines of its plan, or of a folder's plans
+        self.plans: dict[str, list[str]] = {}
         self.failures: dict[str, str] = {}
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         self._keep(result)
+        if result.result.get("show_table") and isinstance(result.result.get("table"), list):
+            self.plans[result.host.get_name()] = [str(line) for line in result.result["table"]]
 
     def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
         self._keep(result)
@@ -94,6 +100,8 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         width = min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_WIDTH)
+        for _host, table in sorted(self.plans.items()):
+            self._print([[], *([(line, "")] for line in table)])
         for folder in self.folders:
             self._print([[], *table_lines(folder["hosts"]), [], *_page_line(folder["report_files"].get("page"))])
         if not self.reports:

@@ -160,29 +160,17 @@ files:
   sample: [/etc/apt/keyrings/gpuready-docker.asc, /etc/apt/sources.list.d/gpuready-docker.sources]
 """
 
-import http.client
 import re
-import urllib.error
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.text.converters import to_bytes
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _deb822 as deb822
-from ansible_collections.gpuready.bootstrap.plugins.module_utils import _openpgp as openpgp
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _pinned_key as pinned_key
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._apt_conflicts import other_keyrings
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import (
-    FileGate,
-    FileGateError,
-    redact_url,
-    sha256,
-)
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError, redact_url
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._pinned_key import PinnedKey, SourceError
 
 HEADER = "Managed by gpuready.bootstrap.apt_source: changes made here are overwritten."
-KEY_CAP = 1024 * 1024  # the largest archive keyring in use is below 100 KiB
-
-
-class SourceError(Exception):
-    """The repository cannot be added; the text is one sentence for the user."""
 
 
 class AptSource:
@@ -197,8 +185,7 @@ class AptSource:
         self.key_file = f"/etc/apt/keyrings/gpuready-{name}.asc"
         self.source_file = f"/etc/apt/sources.list.d/gpuready-{name}.sources"
         self.pin_file = f"/etc/apt/preferences.d/gpuready-{name}"
-        self.downloaded = False
-        self.fingerprints: list[str] = []
+        self.key = PinnedKey(module, gate, self.key_file)
 
     def absent(self) -> None:
         for path in (self.source_file, self.pin_file, self.key_file):
@@ -206,9 +193,9 @@ class AptSource:
 
     def present(self) -> None:
         self._check_input()
-        self.fingerprints = _fingerprints(self.params["fingerprints"])
+        self.key.read_fingerprints()
         keyring = self.params["signed_by"]
-        key = None if keyring else self._key()
+        key = None if keyring else self.key.content()
         if keyring:
             self._check_keyring(keyring)
         sources, pins = self._sources(keyring or self.key_file), self._pins()
@@ -255,78 +242,11 @@ class AptSource:
                 raise SourceError(text)
             self.module.warn(f"check mode goes on without the keyring: {text}")
             return
-        if not self.fingerprints:
+        if not self.key.fingerprints:
             return
-        missing = set(self.fingerprints) - set(_primaries(content, path))
+        missing = set(self.key.fingerprints) - set(pinned_key.primaries(content, path))
         if missing:
             raise SourceError(f"the keyring {path} of signed_by does not hold {', '.join(sorted(missing))}")
-
-    # -- the key ---------------------------------------------------------------------------------------------
-    def _key(self) -> bytes | None:
-        """The armored key to have on disk; None where only check mode can go on without it."""
-        if not self.fingerprints:
-            raise SourceError(
-                "fingerprints is empty, so the key cannot be verified; give the fingerprint that its publisher names"
-            )
-        if self.params["key_content"]:
-            content: bytes = to_bytes(self.params["key_content"].strip() + "\n")
-            return self._verified(content, "key_content")
-        if self.params["key_path"]:
-            return self._verified(_read(self.params["key_path"]), self.params["key_path"])
-        on_disk = self.gate.read(self.key_file)
-        if on_disk is not None and self._unchanged(on_disk):
-            return on_disk
-        url = self.params["key_url"]
-        try:
-            data = self._download(url)
-        except SourceError as error:
-            if not self.module.check_mode:
-                raise
-            self.module.warn(f"check mode goes on without the key: {error}")
-            return f"(the key from {redact_url(url)})\n".encode()
-        self.downloaded = True
-        return self._verified(data, redact_url(url))
-
-    def _unchanged(self, content: bytes) -> bool:
-        record = self.gate.record(self.key_file)
-        if record is not None and record.sha256_written != sha256(content):
-            return False
-        try:
-            return sorted(openpgp.primary_fingerprints(content)) == self.fingerprints
-        except openpgp.OpenPgpError:
-            return False
-
-    def _verified(self, data: bytes, origin: str) -> bytes:
-        found = sorted(_primaries(data, origin))
-        if found != self.fingerprints:
-            raise SourceError(
-                f"the key from {origin} has the fingerprint {', '.join(found)}, but fingerprints wants "
-                f"{', '.join(self.fingerprints)}; ask the publisher which is right, somebody may have exchanged the key"
-            )
-        return data if openpgp.is_armored(data) else openpgp.armor(data)
-
-    def _download(self, url: str) -> bytes:
-        if url.startswith("file:"):
-            return _read(re.sub(r"^file:(//)?", "", url))
-        if not re.match(r"https?://", url):
-            raise SourceError(f"key_url {redact_url(url)!r} is neither http, https nor file")
-        # Here and not above: a second run downloads nothing, and this import takes a quarter of its time on the host
-        from ansible.module_utils.urls import open_url
-
-        reason = ""
-        try:
-            with open_url(url, timeout=self.params["timeout"], http_agent="gpuready") as response:
-                return bytes(response.read(KEY_CAP))
-        except urllib.error.HTTPError as error:
-            reason = f"HTTP {error.code} {error.reason}"
-        except urllib.error.URLError as error:
-            reason = str(error.reason)
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            reason = str(error) or type(error).__name__
-        raise SourceError(
-            f"cannot fetch the key from {redact_url(url)}: {reason}; check the network of this host, "
-            f"or set {self.params['hint']} to an address it can reach"
-        )
 
     # -- the files -------------------------------------------------------------------------------------------
     def _sources(self, signed_by: str) -> str:
@@ -370,28 +290,6 @@ def _rendered(stanzas: list[dict[str, str]]) -> str:
         raise SourceError(f"a value cannot stand in an apt file: {error}") from error
 
 
-def _fingerprints(values: list[str]) -> list[str]:
-    try:
-        return sorted({openpgp.normal_fingerprint(value) for value in values})
-    except openpgp.OpenPgpError as error:
-        raise SourceError(f"fingerprints: {error}") from error
-
-
-def _primaries(data: bytes, origin: str) -> list[str]:
-    try:
-        return openpgp.primary_fingerprints(data)
-    except openpgp.OpenPgpError as error:
-        raise SourceError(f"what {origin} gives is no usable OpenPGP public key: {error}") from error
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as handle:
-            return handle.read(KEY_CAP)
-    except OSError as error:
-        raise SourceError(f"cannot read the key {path}: {error.strerror or error}") from error
-
-
 def main() -> None:
     texts: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
     pin = {
@@ -406,18 +304,13 @@ def main() -> None:
             "suites": texts,
             "components": texts,
             "architectures": texts,
-            "key_url": {"type": "str", "no_log": False},
-            "key_path": {"type": "path", "aliases": ["key_file"], "no_log": False},
-            "key_content": {"type": "str", "no_log": False},
             "signed_by": {"type": "path"},
-            "fingerprints": texts,
             "pin": {"type": "list", "elements": "dict", "options": pin, "default": []},
             "conflicts": {"type": "str", "choices": ["refuse", "ignore"], "default": "refuse"},
-            "timeout": {"type": "int", "default": 30},
-            "hint": {"type": "str", "default": "key_url"},
             "stamp": {"type": "str", "default": ""},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "root": {"type": "path", "default": "/"},
+            **pinned_key.SPEC,
         },
         supports_check_mode=True,
     )
@@ -429,8 +322,8 @@ def main() -> None:
         module.fail_json(msg=f"APT source {module.params['name']}: {str(error).rstrip('.')}.", **gate.result())
     module.exit_json(
         update_cache=any(path != source.pin_file for path in gate.paths),
-        key_downloaded=source.downloaded,
-        fingerprints=source.fingerprints,
+        key_downloaded=source.key.downloaded,
+        fingerprints=source.key.fingerprints,
         **gate.result(),
     )
 

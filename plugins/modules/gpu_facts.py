@@ -10,9 +10,9 @@ version_added: 0.1.0
 author:
   - The gpuready authors (@gpuready)
 description:
-  - Reads the operating system, kernel and its log, firmware, PCI devices, NVIDIA driver and GPUs, Docker Engine, NVIDIA
-    Container Toolkit, CDI specifications, storage, network and development environments, and returns one snapshot as
-    C(ansible_facts.gpu_host).
+  - Reads the operating system, kernel and its log, firmware, boot loader, PCI devices, NVIDIA driver and what dkms
+    built of it, GPUs, Docker Engine, NVIDIA Container Toolkit, CDI specifications, storage, network and development
+    environments, and returns one snapshot as C(ansible_facts.gpu_host).
   - Files are read first, commands are run second, and everything slow runs at the same time.
   - It never writes and never fails because of what it finds. It runs C(nvidia-smi), and calls C(cuInit) in a process of
     its own; after one NVIDIA call has timed out no other one is made. Only O(active) starts work on a GPU.
@@ -199,6 +199,10 @@ attributes:
     support: none
     details: Nothing is ever changed.
 notes:
+  - C(gpu_host.driver.dkms) says V(broken) of a module whose last build for a kernel failed or was stopped, with the
+    first lines of its log that say why; also while another program is building it.
+  - C(gpu_host.kernel.cmdline_next) is what the boot loader's default entry gives the kernel at the next boot, without
+    what the boot loader itself puts in. It is V(null) where another entry than the first or newest one is the default.
   - Run it with privileges. Without them the engine, device rules, lock files, the kernel log and some configuration
     cannot be read; their probes then say C(denied).
 """
@@ -244,7 +248,17 @@ ansible_facts:
         scope: host
         os: {id: debian, version: "13", codename: trixie, family: debian}
         pci: {gpus: [{bdf: "0000:01:00.0", vendor: 10de, device: "2684", driver: nvidia}], nvswitches: []}
-        driver: {module: {loaded: true, version: 580.95.05, flavour: open}}
+        kernel: {running: 6.12.48+deb13-amd64, cmdline_next: root=/dev/sda1 ro quiet, newest: 6.12.48+deb13-amd64}
+        firmware: {secure_boot: true, mok: {tool: true, key: /var/lib/dkms/mok.pub, enrolled: true, pending: false}}
+        driver:
+          module: {loaded: true, version: 580.95.05, flavour: open}
+          dkms:
+            - name: nvidia
+              version: 580.95.05
+              kernel: 6.12.48+deb13-amd64
+              arch: x86_64
+              status: installed
+              log: null
         probes: {os: {status: ok, ms: 0, rc: null, source: /etc/os-release, error: null}}
 """
 

@@ -206,6 +206,8 @@ class Collector:
         found["cdi"] = cdi
         if self._wants("docker"):
             found["docker"] = self._engine(blocks, documents, installed)
+        if self._wants("docker") and self._wants("processes"):
+            self._guard("container_names", partial(_name_holders, found), None)
         if self._wants("network"):
             found["network"] = self._wait("network", EMPTY["network"](), "network")
         if self._wants("kernel_log"):
@@ -233,6 +235,10 @@ class Collector:
             )
             engine["smoke"] = self._guard("smoke", run, None)
         return engine
+
+
+def _name_holders(found: dict[str, Any]) -> None:
+    processes.name_containers(found["processes"]["gpu"], found["docker"]["containers"])
 
 
 def collect(runner: Runner, root: str = "/", wishes: Wishes | None = None) -> dict[str, Any]:

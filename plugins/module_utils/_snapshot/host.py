@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -142,6 +143,17 @@ class Host:
         """Return the content of a text file; bytes that are not UTF-8 are replaced."""
         return self.read_bytes(path, limit).decode("utf-8", "replace")
 
+    def read_end(self, path: str, limit: int) -> tuple[bytes, bool]:
+        """Return the last `limit` bytes of a regular file, and whether they are all of it."""
+        status = self.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            # opening a fifo would block
+            raise OSError(f"{path} is no regular file")
+        with open(self.path(path), "rb") as handle:
+            if status.st_size > limit:
+                handle.seek(status.st_size - limit, os.SEEK_SET)
+            return handle.read(limit), status.st_size <= limit
+
     def text(self, path: str) -> str | None:
         """Return the stripped content of a file, or None if it cannot be read."""
         try:
@@ -174,13 +186,18 @@ class Host:
         """Return the status of the file that `path` leads to."""
         return os.stat(self.path(path))
 
-    def link_name(self, path: str) -> str | None:
-        """Return the last part of a link's target, or None."""
+    def link_target(self, path: str) -> str | None:
+        """Return what a link says, wherever that leads; None for what is no link."""
         parent, name = os.path.split(path)
         try:
-            return os.path.basename(os.readlink(os.path.join(self.path(parent), name)))
+            return os.readlink(os.path.join(self.path(parent), name))
         except OSError:
             return None
+
+    def link_name(self, path: str) -> str | None:
+        """Return the last part of a link's target, or None."""
+        target = self.link_target(path)
+        return None if target is None else os.path.basename(target)
 
     def real_name(self, path: str) -> str:
         """Return the base name of the file behind a chain of links."""

@@ -129,3 +129,13 @@ def ini(text: str, section: str, key: str) -> str | None:
             if equals and name.strip().lower() == key:
                 found = value.strip()
     return found
+
+
+def module_streams(text: str) -> dict[str, str]:
+    """Return {module: stream} of a file in /etc/dnf/modules.d; a module that is disabled or reset has no stream."""
+    found: dict[str, str] = {}
+    for name in re.findall(r"^\[([\w.+-]{1,100})\]\s*$", text, re.MULTILINE):
+        stream = ini(text, name.lower(), "stream")
+        if stream and ini(text, name.lower(), "state") in ("enabled", "1"):
+            found[name] = stream
+    return found

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import os
 import stat
@@ -19,19 +20,27 @@ RECORDS = "/var/lib/gpuready/originals/index.json"
 MAX_FILES = 500
 MAX_SIZE = 1024 * 1024
 
-# a trailing slash: the files in the folder; "**": all below it
+# a trailing slash: the files in the folder, or in each folder of a pattern; "**": all below it
 WATCHED = (
     "/etc/apt/sources.list",
     "/etc/apt/sources.list.d/",
     "/etc/apt/keyrings/",
     "/etc/apt/preferences.d/",
+    "/etc/apt/apt.conf.d/*gpuready*",
+    "/etc/yum.repos.d/",
+    "/etc/pki/rpm-gpg/*gpuready*",
+    "/etc/dnf/plugins/versionlock.list",
+    "/etc/dnf/modules.d/nvidia-driver.module",
     "/etc/pip.conf",
     "/etc/docker/daemon.json",
     "/etc/systemd/system/docker.service.d/",
+    "/etc/systemd/system/nvidia-*.service.d/",
     "/etc/nvidia-container-runtime/config.toml",
     "/etc/cdi/",
     "/var/run/cdi/",
     "/etc/modprobe.d/*gpuready*",
+    "/etc/modules-load.d/*gpuready*",
+    "/etc/dracut.conf.d/*gpuready*",
     "/opt/gpuready/**",
 )
 
@@ -102,16 +111,21 @@ def _paths(host: Host, extra: Sequence[str]) -> Iterator[str]:
         if pattern.endswith("/**"):
             yield from _below(host, pattern[:-3])
         elif pattern.endswith("/"):
-            yield from (pattern + name for name in host.names(pattern))
-        elif "*" in pattern:
-            folder, _slash, name = pattern.rpartition("/")
-            part = name.strip("*")
-            yield from (f"{folder}/{entry}" for entry in host.names(folder) if part in entry)
+            for folder in _matching(host, pattern[:-1]):
+                yield from (f"{folder}/{name}" for name in host.names(folder))
         else:
-            yield pattern
+            yield from _matching(host, pattern)
     for path in extra:
         clean = path.rstrip("/") or "/"
         yield from _below(host, clean) if host.is_dir(clean) else iter([clean])
+
+
+def _matching(host: Host, pattern: str) -> list[str]:
+    """Return the paths that a pattern with "*" in its last part names; a pattern without one names itself."""
+    if "*" not in pattern:
+        return [pattern]
+    folder, _slash, name = pattern.rpartition("/")
+    return [f"{folder}/{entry}" for entry in host.names(folder) if fnmatch.fnmatchcase(entry, name)]
 
 
 def _below(host: Host, top: str) -> Iterator[str]:

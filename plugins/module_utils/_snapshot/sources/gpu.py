@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import CommandResult, first_line
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import nvidia_smi
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import driver_files, kept
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import dkms, driver_files, kept
 
 _SMI = (
     "/usr/bin/nvidia-smi",
@@ -47,6 +47,7 @@ def driver_section(host: Host, smi: dict[str, Any], gpus: list[dict[str, Any]]) 
             "persistence": all(persistence) if persistence else None,
         }
         driver.update(driver_files.section(host, driver["module"]["version"]))
+        driver["dkms"] = dkms.modules(host)
     return {**EMPTY_DRIVER, **driver, "smi": smi}
 
 
@@ -56,6 +57,7 @@ EMPTY_DRIVER: dict[str, Any] = {
     "libraries": {"nvidia_ml": None, "cuda": None},
     "nouveau": {"loaded": None, "blacklisted": None, "module": None},
     "persistence": None,
+    "dkms": [],
     **driver_files.EMPTY,
 }
 

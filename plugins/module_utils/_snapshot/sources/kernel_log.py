@@ -9,7 +9,6 @@ no line has to be decoded that interests nobody. `journalctl -g` cannot tell a l
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import CommandResult
@@ -117,9 +116,5 @@ def _file(host: Host, paths: tuple[str, ...], denied: list[str]) -> dict[str, An
 
 def _tail(host: Host, path: str) -> tuple[str, bool]:
     """Return the end of a log, and whether that is all of it."""
-    size = host.stat(path).st_size
-    with open(host.path(path), "rb") as handle:
-        if size > _TAIL:
-            handle.seek(size - _TAIL, os.SEEK_SET)
-        data = handle.read(_TAIL)
-    return data.decode("utf-8", "replace"), size <= _TAIL
+    data, whole = host.read_end(path, _TAIL)
+    return data.decode("utf-8", "replace"), whole

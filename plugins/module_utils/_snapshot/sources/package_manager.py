@@ -17,6 +17,7 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parse
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import packages as parse
 
 _DPKG = "/var/lib/dpkg/status"
+_DNF_MODULES = "/etc/dnf/modules.d"
 _RPM_FORMAT = r"%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n"
 _LOCKS = (
     "/var/lib/dpkg/lock-frontend",
@@ -52,7 +53,17 @@ def section(host: Host) -> dict[str, Any]:
         "unattended": _unattended(host, manager, known["installed"]),
         "snaps": _snaps(host),
         "trusted_sources": trusted,
+        "streams": _streams(host) if manager == "dnf" else {},
     }
+
+
+def _streams(host: Host) -> dict[str, str]:
+    """Return the streams of NVIDIA's modules that dnf has enabled."""
+    found: dict[str, str] = {}
+    for name in host.names(_DNF_MODULES):
+        if name.startswith("nvidia") and name.endswith(".module"):
+            found.update(parse.module_streams(host.text(f"{_DNF_MODULES}/{name}") or ""))
+    return found
 
 
 def _rpm(host: Host) -> dict[str, str]:
@@ -76,6 +87,7 @@ EMPTY: dict[str, Any] = {
     "unattended": {"installed": None, "enabled": None, "excludes": []},
     "snaps": None,
     "trusted_sources": [],
+    "streams": {},
 }
 
 

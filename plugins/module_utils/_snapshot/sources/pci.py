@@ -22,13 +22,21 @@ _GPU_CLASSES = ("0x0300", "0x0302")
 _SWITCH_CLASS = "0x0680"
 _DISPLAY, _ACCELERATOR = "0x03", "0x12"
 _CONFIG = 4096
+_INFINIBAND = "/sys/class/infiniband"
+_MELLANOX = "0x15b3"
+# the adapter that leads to the NVLink switches of B200 and B300 says so in its vital product data
+_SWITCH_MARK = b"SW_MNG"
+# PCI Local Bus Specification 3.0, appendix I: 15 bits of address
+_VPD = 32768
+# a device that does not answer costs 0.1 s; a DGX B200 has 12 adapters
+_MOST_ADAPTERS = 32
 
-EMPTY: dict[str, Any] = {"gpus": [], "nvswitches": [], "others": []}
+EMPTY: dict[str, Any] = {"gpus": [], "nvswitches": [], "others": [], "nvlink5": None}
 
 
 def section(host: Host) -> dict[str, Any]:
-    """Return {gpus, nvswitches, others} as sysfs lists them."""
-    found: dict[str, Any] = {"gpus": [], "nvswitches": [], "others": []}
+    """Return {gpus, nvswitches, others} as sysfs lists them, and whether there are switches that it does not list."""
+    found: dict[str, Any] = {"gpus": [], "nvswitches": [], "others": [], "nvlink5": _nvlink5(host)}
     with host.probes.watch("pci", _PCI):
         if not host.is_dir(_PCI):
             raise FileNotFoundError(f"{_PCI} is missing")
@@ -43,6 +51,27 @@ def section(host: Host) -> dict[str, Any]:
             elif _is_other(vendor, kind, name):
                 found["others"].append(_other(host, folder, name, vendor, kind))
     return found
+
+
+def _nvlink5(host: Host) -> bool | None:
+    """Say whether an adapter here manages NVLink 5 switches; null without adapters, or where nobody lets us ask."""
+    names = host.names(_INFINIBAND)
+    answers = [_manages_switches(host, f"{_INFINIBAND}/{name}/device") for name in names[:_MOST_ADAPTERS]]
+    if True in answers:
+        return True
+    return None if not answers or None in answers or len(names) > len(answers) else False
+
+
+def _manages_switches(host: Host, folder: str) -> bool | None:
+    if host.text(f"{folder}/vendor") not in (_MELLANOX, None):
+        return False
+    try:
+        return _SWITCH_MARK in host.read_bytes(f"{folder}/vpd", _VPD)
+    except FileNotFoundError:
+        # an adapter in software has none
+        return False
+    except OSError:
+        return None
 
 
 def _is_other(vendor: str, kind: str, name: str) -> bool:

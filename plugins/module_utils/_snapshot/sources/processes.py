@@ -161,7 +161,16 @@ def _holder(host: Host, process: Process) -> dict[str, Any]:
         "user": _user(host, process.pid),
         "devices": list(process.devices),
         "container": container(host.text(f"/proc/{process.pid}/cgroup") or ""),
+        # name_containers, once the engine has answered
+        "container_name": None,
     }
+
+
+def name_containers(holders: list[dict[str, Any]], containers: list[dict[str, Any]]) -> None:
+    """Give holders the names of the engine's containers; one of another engine keeps its id only."""
+    names = {str(known["id"]): known["name"] or None for known in containers if known["id"]}
+    for holder in holders:
+        holder["container_name"] = names.get(str(holder["container"]))
 
 
 def container(cgroup: str) -> str | None:

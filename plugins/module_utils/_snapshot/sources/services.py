@@ -18,6 +18,10 @@ UNITS = (
     "nvidia-fabricmanager.service",
     "nvidia-cdi-refresh.service",
     "nvidia-cdi-refresh.path",
+    "nvidia-dcgm.service",
+    "nvidia-imex.service",
+    # the name that every display manager takes
+    "display-manager.service",
     "ssh.service",
     "unattended-upgrades.service",
     "apt-daily-upgrade.timer",

@@ -11,7 +11,13 @@ from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import text as parse
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import cgroup, kernels, rented
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import (
+    boot,
+    cgroup,
+    kernels,
+    mok,
+    rented,
+)
 
 _DEBIAN = frozenset({"debian", "ubuntu"})
 _RHEL = frozenset({"rhel", "fedora", "centos"})
@@ -35,13 +41,6 @@ _CONTAINERS = frozenset(
 # UEFI: the variable SecureBoot of the global vendor; efivarfs puts four bytes of attributes before the value
 _SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _SETUP_MODE = "/sys/firmware/efi/efivars/SetupMode-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-# shim's list of the machine owner's keys, and how many bytes of attributes stand before it
-_MOK = (
-    ("/sys/firmware/efi/mok-variables/MokListRT", 0),
-    ("/sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23", 4),
-)
-# subjects of the distributions' certificates; those of dkms and of the owner read "... Module Signature key"
-_VENDOR_KEY = re.compile(rb"Master Certificate Authority|Secure Boot (?:Root )?CA|Secure Boot Signing", re.I)
 _MIB = 1024 * 1024
 # what the firmware of a virtual machine says of itself in DMI (product name and vendor)
 _DMI = (
@@ -129,6 +128,7 @@ def virt_section(host: Host, detected: str | None) -> dict[str, Any]:
         "markers": markers,
         # a virtual machine with a folder of the same name is nobody's container
         "rented": rented.find(host, names) if container else {"provider": None, "markers": []},
+        "jetson": _jetson(host),
     }
 
 
@@ -138,6 +138,12 @@ def _wsl(host: Host) -> list[str]:
         found.append("wsl: /proc/sys/kernel/osrelease")
     # toolkits leave the folder behind on machines that are no WSL
     return [] if found == ["wsl: /usr/lib/wsl/lib"] else found
+
+
+def _jetson(host: Host) -> bool:
+    """Say whether this is NVIDIA's Tegra: its GPU is part of the chip, and its driver of the system image."""
+    family = host.text("/sys/devices/soc0/family") or ""
+    return host.exists("/etc/nv_tegra_release") or family.lower().startswith("tegra")
 
 
 def _container(host: Host, environ: dict[str, str], names: set[str]) -> tuple[str | None, list[str]]:
@@ -179,7 +185,7 @@ def kernel_section(host: Host, family: str) -> dict[str, Any]:
     """Which kernel runs, which are installed, and whether a reboot is due."""
     running = None
     with host.probes.watch("kernel", "/proc/sys/kernel/osrelease, /lib/modules, /boot"):
-        release = host.read("/proc/sys/kernel/osrelease").strip()
+        release = _release(host)
         # it becomes part of paths
         if not re.fullmatch(r"[\w.+~-]{1,100}", release):
             raise ValueError(f"{release[:40]!r} is no name of a kernel")
@@ -190,6 +196,7 @@ def kernel_section(host: Host, family: str) -> dict[str, Any]:
     return {
         "running": running,
         "cmdline": parse.mask(host.text("/proc/cmdline")),
+        "cmdline_next": boot.cmdline_next(host),
         "installed": installed,
         "headers": bool(running) and host.exists(f"/lib/modules/{running}/build"),
         # only Debian and Ubuntu keep this flag file
@@ -198,7 +205,18 @@ def kernel_section(host: Host, family: str) -> dict[str, Any]:
         "newest": kernels.newest(installed),
         "compiler": parse.os_compiler(host.text("/proc/version") or ""),
         "compilers": kernels.compilers(host),
+        "initramfs": boot.initramfs(host),
     }
+
+
+def _release(host: Host) -> str:
+    try:
+        # the file first: our test hosts put another kernel's name there
+        return host.read("/proc/sys/kernel/osrelease").strip()
+    except OSError:
+        if host.live:
+            return os.uname().release
+        raise
 
 
 EMPTY_FIRMWARE: dict[str, Any] = {
@@ -207,12 +225,18 @@ EMPTY_FIRMWARE: dict[str, Any] = {
     "setup_mode": None,
     "lockdown": None,
     "mok_keys": None,
+    "mok": mok.EMPTY,
 }
 
 
 def firmware_section(host: Host) -> dict[str, Any]:
     """UEFI and Secure Boot; null where /sys/firmware is empty (masked in containers)."""
-    found = {**EMPTY_FIRMWARE, "lockdown": _lockdown(host)}
+    enrolled: list[bytes] | None = None
+    keys: dict[str, Any] = dict(mok.EMPTY)
+    with host.probes.watch("mok", "MokListRT, /etc/dkms/framework.conf"):
+        enrolled = mok.certificates(host)
+        keys = mok.section(host, enrolled)
+    found = {**EMPTY_FIRMWARE, "lockdown": _lockdown(host), "mok": keys}
     if not host.names("/sys/firmware"):
         host.probes.record("firmware", "missing", "/sys/firmware", error="/sys/firmware is empty or cannot be read")
         return found
@@ -220,7 +244,7 @@ def firmware_section(host: Host) -> dict[str, Any]:
     found.update(efi=efi, secure_boot=None if efi else False)
     with host.probes.watch("firmware", _SECURE_BOOT if efi else "/sys/firmware"):
         if efi:
-            found["mok_keys"] = _mok_keys(host)
+            found["mok_keys"] = mok.owners(enrolled)
             found["secure_boot"] = _efi_flag(host, _SECURE_BOOT)
             found["setup_mode"] = _efi_flag(host, _SETUP_MODE) if host.exists(_SETUP_MODE) else None
     return found
@@ -236,20 +260,6 @@ def _efi_flag(host: Host, path: str) -> bool:
 def _lockdown(host: Host) -> str | None:
     word = parse.bracketed(host.text("/sys/kernel/security/lockdown"))
     return word if word in ("none", "integrity", "confidentiality") else None
-
-
-def _mok_keys(host: Host) -> int | None:
-    """Return how many certificates the owner enrolled. shim lists the distribution's own one there, too."""
-    for path, attributes in _MOK:
-        try:
-            value = host.read_bytes(path, 1024 * 1024)[attributes:]
-            return sum(1 for key in parse.efi_certificates(value) if not _VENDOR_KEY.search(key))
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError):
-            return None
-    # shim makes the list only if there is something in it
-    return 0 if host.names("/sys/firmware/efi/efivars") else None
 
 
 def memory_section(host: Host) -> dict[str, Any]:

@@ -16,14 +16,19 @@ import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot import collector, subset
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import docker_api
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import (
+    boot,
     dev,
+    dkms,
     docker,
     files,
     gpu,
+    mok,
     network,
     package_manager,
     pci,
+    processes,
     rules,
     services,
     storage,
@@ -120,8 +125,10 @@ def test_rented_container(root_of: RootOf, runner: Runner) -> None:
     assert found["os"]["systemd"] == {"running": False, "version": None}
     assert found["driver"]["module"] == {"loaded": True, "version": "550.54.14", "flavour": "proprietary"}
     # a container sees nothing of the firmware: not false, not known
+    keys = found["firmware"].pop("mok")
     assert set(found["firmware"]) == {"efi", "secure_boot", "setup_mode", "lockdown", "mok_keys"}
     assert set(found["firmware"].values()) == {None}
+    assert keys == {"tool": False, "key": None, "enrolled": None, "pending": None}
 
 
 def test_a_simulated_host_in_a_container_counts_as_a_host(root_of: RootOf, runner: Runner) -> None:
@@ -145,10 +152,43 @@ def test_bare_host(root_of: RootOf, runner: Runner) -> None:
     assert "hunter2" not in json.dumps(found)
 
 
+def test_holders_get_the_names_of_their_containers(
+    root_of: RootOf, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, ident = root_of("ubuntu2404_faults"), "0123456789abcdef" * 4
+    (root / "proc/900/cgroup").write_text(f"0::/system.slice/docker-{ident}.scope\n")
+
+    def answer(host: Host) -> dict[str, Any]:
+        known = {"State": {}, "Config": {}, "HostConfig": {}, "Id": ident, "Name": "/dev-alice"}
+        return {**docker.empty(host), "containers": [docker_api.container(known, "29.2.1")]}
+
+    assert _holder(collector.collect(runner, str(root))) == (900, ident, None)
+    monkeypatch.setattr(docker, "collect", answer)
+    found = collector.collect(runner, str(root))
+    check(found)
+    assert _holder(found) == (900, ident, "dev-alice")
+    alone = collector.collect(runner, str(root), collector.Wishes(subset=["processes"]))
+    check(alone)
+    assert _holder(alone) == (900, ident, None)
+
+
+def _holder(found: dict[str, Any]) -> tuple[Any, ...]:
+    (holder,) = found["processes"]["gpu"]
+    return holder["pid"], holder["container"], holder["container_name"]
+
+
+def test_a_failed_build_of_the_driver(root_of: RootOf, runner: Runner) -> None:
+    found = collector.collect(runner, str(root_of("debian12_dkms_broken")))
+    newest = found["kernel"]["newest"]
+    assert [entry["kernel"] for entry in found["driver"]["dkms"] if entry["status"] == "broken"] == [newest]
+    assert [kernel["nvidia"] is not None for kernel in found["kernel"]["installed"]] == [True, False]
+    assert found["packages"]["broken"] == ["linux-image-6.12.107+deb12-amd64", "nvidia-open-kernel-dkms"]
+
+
 def test_garbage_is_called_unparsable_and_not_guessed(root_of: RootOf, runner: Runner) -> None:
     found = collector.collect(runner, str(root_of("garbage")))
     status = {name: probe["status"] for name, probe in found["probes"].items()}
-    for name in ("daemon_json", "cdi", "toolkit_config", "firmware", "simulation", "package_sources"):
+    for name in ("daemon_json", "cdi", "toolkit_config", "firmware", "simulation", "package_sources", "initramfs"):
         assert status[name] == "unparsable", name
         assert found["probes"][name]["error"], name
     assert found["daemon_json"]["valid"] is False
@@ -204,6 +244,10 @@ SECTIONS = [
     (system, "firmware_section"),
     (system, "virt_section"),
     (system, "simulation"),
+    (boot, "cmdline_next"),
+    (mok, "section"),
+    (dkms, "modules"),
+    (processes, "name_containers"),
     (package_manager, "section"),
     (files, "section"),
     (storage, "section"),
@@ -254,7 +298,11 @@ def test_a_probe_that_hangs_in_the_kernel_is_left_behind(
     assert snapshot["os"]["id"] == "debian"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# between them they have every file that is parsed
+DAMAGED = ("debian13_ready", "debian12_dkms_broken", "ubuntu2404_secureboot", "rhel9")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_damage_to_any_file_still_gives_a_valid_snapshot(
     data: st.DataObject,
@@ -262,7 +310,8 @@ def test_any_damage_to_any_file_still_gives_a_valid_snapshot(
     runner: Runner,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    root = root_into("debian13_ready", tmp_path_factory.mktemp("damage") / "root")
+    name = data.draw(st.sampled_from(DAMAGED))
+    root = root_into(name, tmp_path_factory.mktemp("damage") / "root")
     paths = sorted(
         path for path in root.rglob("*") if path.is_file() and not path.is_symlink() and path.parent.name != "bin"
     )

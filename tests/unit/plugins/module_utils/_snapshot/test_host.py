@@ -96,3 +96,22 @@ def test_parallel_is_parallel() -> None:
     began = time.monotonic()
     parallel([lambda: time.sleep(0.2)] * 8, 5)
     assert time.monotonic() - began < 1
+
+
+def test_the_end_of_a_file(tmp_path: Path, runner: Runner) -> None:
+    (tmp_path / "log").write_bytes(b"0123456789")
+    os.mkfifo(tmp_path / "pipe")
+    host = Host(str(tmp_path), runner)
+    assert host.read_end("/log", 4) == (b"6789", False)
+    assert host.read_end("/log", 10) == (b"0123456789", True)
+    for path in ("/pipe", "/", "/none"):
+        with pytest.raises(OSError, match=r"no regular file|No such file"):
+            host.read_end(path, 4)
+
+
+def test_what_a_link_says(tmp_path: Path, runner: Runner) -> None:
+    (tmp_path / "link").symlink_to("a/b")
+    (tmp_path / "file").write_text("")
+    host = Host(str(tmp_path), runner)
+    assert (host.link_target("/link"), host.link_name("/link")) == ("a/b", "b")
+    assert (host.link_target("/file"), host.link_name("/none")) == (None, None)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import packages as parse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,6 +74,7 @@ def test_rpm_names_and_epochs() -> None:
 def test_no_text_makes_the_parsers_of_dnf_raise(text: str) -> None:
     parse.versionlock(text)
     parse.ini(text, "main", "exclude")
+    assert all(parse.module_streams(text).values())
 
 
 def test_values_of_dnf() -> None:
@@ -94,3 +96,21 @@ def test_packages_that_decisions_need() -> None:
         assert parse.wanted(name), name
     for name in ("vim", "libc6", "python3"):
         assert not parse.wanted(name), name
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "[nvidia-driver]\nname=nvidia-driver\nstream=580-open\nprofiles=\nstate=enabled\n",
+            {"nvidia-driver": "580-open"},
+        ),
+        ("[nvidia-driver]\nstream=latest-dkms\nstate=1\n", {"nvidia-driver": "latest-dkms"}),
+        ("[nvidia-driver]\nstream=580-open\nstate=disabled\n", {}),
+        ("[nvidia-driver]\nstream=\nstate=\n", {}),
+        ("[a]\nstream=1\nstate=enabled\n[B]\nstream=2\nstate=enabled\n", {"a": "1", "B": "2"}),
+        ("stream=580\nstate=enabled\n", {}),
+    ],
+)
+def test_streams(text: str, expected: dict[str, str]) -> None:
+    assert parse.module_streams(text) == expected

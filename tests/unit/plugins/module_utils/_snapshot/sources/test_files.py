@@ -112,3 +112,25 @@ def test_a_file_of_ours_tells_whether_it_was_edited(
 def test_a_file_of_others_and_a_broken_index_tell_nothing(host_of: MakeHost, damage: str) -> None:
     found = files.section(host_of({files.RECORDS: damage, "/etc/pip.conf": "x"}))["/etc/pip.conf"]
     assert "as_written" not in found
+
+
+@pytest.mark.parametrize(
+    ("path", "watched"),
+    [
+        ("/etc/apt/apt.conf.d/52gpuready-nvidia", True),
+        ("/etc/apt/apt.conf.d/20auto-upgrades", False),
+        ("/etc/yum.repos.d/cuda-rhel9.repo", True),
+        ("/etc/pki/rpm-gpg/RPM-GPG-KEY-gpuready-nvidia", True),
+        ("/etc/pki/rpm-gpg/RPM-GPG-KEY-redhat", False),
+        ("/etc/dnf/plugins/versionlock.list", True),
+        ("/etc/dnf/modules.d/nvidia-driver.module", True),
+        ("/etc/modules-load.d/gpuready-nvidia.conf", True),
+        ("/etc/systemd/system/nvidia-persistenced.service.d/gpuready.conf", True),
+        ("/etc/systemd/system/nvidia-fabricmanager.service.d/gpuready.conf", True),
+        ("/etc/systemd/system/ssh.service.d/gpuready.conf", False),
+        ("/etc/systemd/system/xnvidia-persistenced.service.d/gpuready.conf", False),
+        ("/etc/dracut.conf.d/99-gpuready.conf", True),
+    ],
+)
+def test_files_of_the_driver(host_of: MakeHost, path: str, watched: bool) -> None:
+    assert (path in files.section(host_of({path: "x"}))) is watched

@@ -166,3 +166,13 @@ def test_an_empty_machine_gives_the_empty_section(host_of: MakeHost) -> None:
     found = package_manager.section(host_of({"/x": ""}))
     assert set(found) == set(package_manager.EMPTY)
     assert found["unattended"] == package_manager.EMPTY["unattended"]
+
+
+def test_streams_of_dnf(root_of: Callable[[str], Path], host_of: MakeHost, runner: Runner) -> None:
+    found = package_manager.section(Host(str(root_of("rhel9")), runner))
+    assert found["streams"] == {"nvidia-driver": "580-open"}
+    assert found["holds"] == ["kmod-nvidia-open-dkms", "nvidia-driver-cuda"]
+    # a folder that was left behind on another system
+    path = "/etc/dnf/modules.d/nvidia-driver.module"
+    apt = host_of({"/var/lib/dpkg/status": "", path: "[nvidia-driver]\nstream=580-open\nstate=enabled\n"})
+    assert package_manager.section(apt)["streams"] == {}

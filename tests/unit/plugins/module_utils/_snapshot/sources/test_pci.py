@@ -194,4 +194,48 @@ def test_no_bus(host: Host) -> None:
 
 def test_this_machine(live: Host) -> None:
     found: dict[str, Any] = pci.section(live)
-    assert set(found) == {"gpus", "nvswitches", "others"}
+    assert set(found) == {"gpus", "nvswitches", "others", "nvlink5"}
+
+
+ADAPTER = "/sys/class/infiniband/mlx5_"
+SWITCHES = b"\x82\x10\0ConnectX-7\x90\x20\0V3\x06SW_MNG\x78"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        # without the folder nobody knows: the module of the adapters may not be loaded
+        ({}, None),
+        ({f"{ADAPTER}0/device/vpd": b"\x82\x10\0ConnectX-7"}, False),
+        ({f"{ADAPTER}0/device/vpd": b"x", f"{ADAPTER}1/device/vpd": SWITCHES}, True),
+        # an adapter in software has no such data
+        ({f"{ADAPTER}0/ports/1/state": b"4: ACTIVE"}, False),
+        # others are not asked: some of them hang
+        ({f"{ADAPTER}0/device/vpd": SWITCHES, f"{ADAPTER}0/device/vendor": b"0x8086\n"}, False),
+        ({f"{ADAPTER}0/device/vpd": SWITCHES, f"{ADAPTER}0/device/vendor": b"0x15b3\n"}, True),
+        # 32 KiB are all that there can be
+        ({f"{ADAPTER}0/device/vpd": b"x" * 32768 + SWITCHES}, False),
+    ],
+)
+def test_switches_that_are_no_pci_devices(
+    host_of: Callable[[dict[str, bytes]], Host], files: dict[str, bytes], expected: bool | None
+) -> None:
+    assert pci.section(host_of({"/x": b"", **files}))["nvlink5"] is expected
+
+
+def test_switches_behind_a_refusal_are_not_denied(
+    host_of: Callable[[dict[str, bytes]], Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = host_of({f"{ADAPTER}{number}/device/vpd": SWITCHES if number == 1 else b"x" for number in (0, 1)})
+    read = host.read_bytes
+    refused = [f"{ADAPTER}0/device/vpd"]
+
+    def refuse(path: str, limit: int = 0) -> bytes:
+        if path in refused:
+            raise PermissionError(13, "Permission denied", path)
+        return read(path, limit)
+
+    monkeypatch.setattr(host, "read_bytes", refuse)
+    assert pci.section(host)["nvlink5"] is True
+    refused.append(f"{ADAPTER}1/device/vpd")
+    assert pci.section(host)["nvlink5"] is None

@@ -73,8 +73,16 @@ def test_who_holds_the_gpu(tmp_path: Path, tree: Callable[[], Host]) -> None:
             "user": "me",
             "devices": ["/dev/nvidia0", "/dev/nvidiactl"],
             "container": ID,
+            "container_name": None,
         },
-        {"pid": 30, "comm": "nvidia-persiste", "user": "me", "devices": ["/dev/nvidiactl"], "container": None},
+        {
+            "pid": 30,
+            "comm": "nvidia-persiste",
+            "user": "me",
+            "devices": ["/dev/nvidiactl"],
+            "container": None,
+            "container_name": None,
+        },
     ]
     assert found["stuck"] == []
     assert processes.scan(host).owners == {77: 10}
@@ -173,3 +181,10 @@ def test_container(text: str, wanted: str | None) -> None:
 @given(st.text())
 def test_no_text_makes_it_raise(text: str) -> None:
     processes.container(text)
+
+
+def test_containers_have_names() -> None:
+    holders: list[dict[str, Any]] = [{"container": one, "container_name": None} for one in (ID, ID[::-1], None)]
+    processes.name_containers(holders, [{"id": ID, "name": "dev-alice"}, {"id": None, "name": "None"}])
+    # the second belongs to another engine
+    assert [holder["container_name"] for holder in holders] == ["dev-alice", None, None]

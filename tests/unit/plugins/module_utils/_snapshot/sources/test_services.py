@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import systemctl
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import services
 
 OUTPUT = b"""Id=docker.service\nNames=docker.service\nLoadState=loaded\nActiveState=active\nSubState=running
@@ -52,6 +53,9 @@ def test_without_systemd_or_below_another_root(tmp_path: Path, runner: Runner) -
         "nvidia-persistenced.service",
         "nvidia-cdi-refresh.service",
         "nvidia-cdi-refresh.path",
+        "nvidia-dcgm.service",
+        "nvidia-imex.service",
+        "display-manager.service",
         "unattended-upgrades.service",
         "apt-daily-upgrade.timer",
         "dnf-automatic.timer",
@@ -61,3 +65,9 @@ def test_without_systemd_or_below_another_root(tmp_path: Path, runner: Runner) -
 )
 def test_units_that_checks_ask_for(name: str) -> None:
     assert services.section({})[name] == {"load": None, "active": None, "sub": None, "enabled": None}
+
+
+def test_a_display_manager_is_found_by_the_name_that_all_take() -> None:
+    output = "Id=gdm.service\nNames=gdm.service display-manager.service\nActiveState=active\nSubState=running\n"
+    found = services.section(systemctl.by_name(systemctl.show(output)))
+    assert found["display-manager.service"]["active"] == "active"

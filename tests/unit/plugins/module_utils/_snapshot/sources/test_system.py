@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -318,3 +319,53 @@ def test_shared_memory_of_another_root_is_that_of_its_mounts(host_of: MakeHost) 
 def test_selinux(host_of: MakeHost, text: str | None, enforcing: bool | None) -> None:
     files = {"/x": ""} if text is None else {"/sys/fs/selinux/enforce": text}
     assert system.selinux_section(host_of(files)) == {"enforcing": enforcing}
+
+
+@pytest.mark.parametrize(
+    ("files", "jetson"),
+    [
+        ({}, False),
+        ({"/etc/nv_tegra_release": "# R36 (release)\n"}, True),
+        ({"/sys/devices/soc0/family": "Tegra\n"}, True),
+        ({"/sys/devices/soc0/family": "tegra234\n"}, True),
+        ({"/sys/devices/soc0/family": "Snapdragon\n"}, False),
+        ({"/sys/devices/soc0/family": "not tegra\n"}, False),
+    ],
+)
+def test_jetson(host_of: MakeHost, files: dict[str, str], jetson: bool) -> None:
+    assert system.virt_section(host_of({"/x": "", **files}), None)["jetson"] is jetson
+
+
+def test_the_kernel_is_the_one_that_the_file_names(
+    host_of: MakeHost, live: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = live.read_bytes
+    told = b"6.12.1-sandbox\n"
+
+    def pretend(path: str, limit: int = 0) -> bytes:
+        if path == "/proc/sys/kernel/osrelease":
+            if not told:
+                raise FileNotFoundError(2, "No such file", path)
+            return told
+        return read(path, limit)
+
+    monkeypatch.setattr(live, "read_bytes", pretend)
+    assert system.kernel_section(live, "debian")["running"] == "6.12.1-sandbox"
+    told = b""
+    assert system.kernel_section(live, "debian")["running"] == os.uname().release
+    # the kernel of this machine says nothing of another tree
+    assert system.kernel_section(host_of({"/x": ""}), "debian")["running"] is None
+
+
+def test_the_next_command_line_and_our_note_belong_to_the_kernel(host_of: MakeHost) -> None:
+    found = system.kernel_section(
+        host_of(
+            {
+                "/proc/sys/kernel/osrelease": "6.1\n",
+                "/etc/kernel/cmdline": "ro quiet\n",
+                "/var/lib/gpuready/initramfs.json": '{"inputs": {}, "kernels": {}}',
+            }
+        ),
+        "debian",
+    )
+    assert (found["cmdline_next"], found["initramfs"]) == ("ro quiet", {"inputs": {}, "kernels": {}})

@@ -1,0 +1,42 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who uses the GPUs: no driver is changed, reloaded or rebooted away under a job."""
+
+from __future__ import annotations
+
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, say
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import UnmeasuredError, View
+
+# Programs of the driver itself; they are stopped and started with it. The kernel cuts a name after 15 characters.
+OWN = ("nvidia-persiste", "nv-fabricmanage", "nvidia-fabricma", "nv-hostengine", "nvidia-smi", "nvlsm", "nvidia-imex")
+
+
+def holders(facts: View) -> list[Text]:
+    """The processes that hold a GPU's device file, without the driver's own services; one text each."""
+    try:
+        found = facts.views("processes.gpu")
+    except UnmeasuredError:
+        return []
+    return [_holder(one) for one in found if one.text_or_none("comm") not in OWN]
+
+
+def containers(facts: View) -> list[str]:
+    """The names of the containers that hold a GPU, each once."""
+    try:
+        found = facts.views("processes.gpu")
+    except UnmeasuredError:
+        return []
+    named = (one.text_or_none("container_name") for one in found)
+    return sorted({name for name in named if name})
+
+
+def _holder(process: View) -> Text:
+    name, pid = process.text_or_none("comm") or "?", process.integer_or_none("pid")
+    user = process.text_or_none("user") or "?"
+    container = process.text_or_none("container_name") or process.text_or_none("container")
+    if container:
+        return say(
+            "{name} (pid {pid}, user {user}, container {container})", name=name, pid=pid, user=user, container=container
+        )
+    return say("{name} (pid {pid}, user {user})", name=name, pid=pid, user=user)
