@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the Molecule scenarios, two at a time, and end with a table of what took how long.
 
+First the images of their hosts are built, as molecule/inventory names them; one that is there costs a second.
 A scenario spends most of its time waiting (package mirror, containers that start), so two share two cores well. Its
 output goes to .cache/log/molecule-SCENARIO.log and is shown when it fails.
 """
@@ -15,7 +16,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import yaml
 
 PROJECT = Path(__file__).resolve().parent.parent
 LOGS = PROJECT / ".cache" / "log"
@@ -33,6 +36,38 @@ def scenarios() -> list[str]:
     found = {path.parent.name for path in (PROJECT / "molecule").glob("*/molecule.yml")}
     long = [name for name in ("site", "dev_container") if name in found]
     return long + sorted(found - set(long))
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A YAML file of the inventory; one that is not there says nothing."""
+    found: dict[str, Any] = (yaml.safe_load(path.read_text()) if path.exists() else None) or {}
+    return found
+
+
+def image(*variables: dict[str, Any]) -> str:
+    """The image of a host, by what is said about it, from the general to the host's own."""
+    said = {name: value for part in variables for name, value in part.items() if name.startswith("sandbox_")}
+    return str(said["sandbox_image"] if "{{" not in said["sandbox_image"] else said["sandbox_suite"])
+
+
+def images(chosen: list[str], inventory: Path = PROJECT / "molecule" / "inventory") -> list[str]:
+    """The images that the hosts of these scenarios need, each once, as sandbox/build.sh names them."""
+    groups = load(inventory / "hosts.yml")["all"]["children"]
+    general = load(inventory / "group_vars" / "all.yml")
+    return sorted(
+        {
+            image(general, load(inventory / "group_vars" / f"{scenario}.yml"), host or {})
+            for scenario in chosen
+            for host in groups.get(scenario, {}).get("hosts", {}).values()
+        }
+    )
+
+
+def build(name: str) -> None:
+    """Build one image, and say how long it took. Raises CalledProcessError where it cannot be built."""
+    started = time.monotonic()
+    subprocess.run([str(PROJECT / "sandbox" / "build.sh"), name], cwd=PROJECT, check=True)
+    print(f"   image {name}: {time.monotonic() - started:.0f} s", flush=True)
 
 
 def run(scenario: str) -> Outcome:
@@ -66,8 +101,15 @@ def main() -> int:
     unknown = set(arguments.scenario) - set(scenarios())
     if unknown:
         parser.error(f"no scenario named {', '.join(sorted(unknown))}; there are {', '.join(scenarios())}")
+    chosen = arguments.scenario or scenarios()
+    try:
+        for name in images(chosen):
+            build(name)
+    except subprocess.CalledProcessError as error:
+        print(f"ERROR: {error.cmd[0]} {error.cmd[1]} ended with {error.returncode}", file=sys.stderr)
+        return 1
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        outcomes = list(pool.map(run, arguments.scenario or scenarios()))
+        outcomes = list(pool.map(run, chosen))
     width = max(len(outcome.scenario) for outcome in outcomes)
     for outcome in outcomes:
         print(f"{outcome.scenario:<{width}}  {outcome.seconds:6.0f} s  {'ok' if outcome.returncode == 0 else 'FAILED'}")

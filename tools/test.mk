@@ -5,7 +5,7 @@
 TIMED := $(PYTHON) tools/timed.py
 # the longest first
 FAST_STEPS := sanity,unit,lint,contract
-SLOW_STEPS := molecule site-test
+SLOW_STEPS := molecule driver-test site-test
 
 # What git has or would take: linters that search folders by themselves would find copies and tool caches.
 FILES := git ls-files -z --cached --others --exclude-standard --deduplicate
@@ -13,7 +13,7 @@ SHELL_SCRIPTS = $$($(FILES) ':!*.py' | xargs -0 grep -lsIE -m1 '^\#!(/bin/(ba)?s
 COLLECTION := .collections/ansible_collections/gpuready/bootstrap
 
 .PHONY: lint lint-ansible lint-changelog lint-python lint-shell lint-types lint-yaml \
-        unit contract sanity molecule site-test test-fast test
+        unit contract sanity molecule driver-test test-driver site-test test-fast test
 
 lint: lint-python lint-types lint-shell lint-yaml lint-changelog lint-ansible ## all linters; each is a target of its own
 
@@ -38,6 +38,7 @@ lint-types: dev-setup
 	mypy tools examples molecule tests/bench
 	MYPYPATH=tests/contract mypy tests/contract
 	MYPYPATH=tests/integration mypy tests/integration
+	MYPYPATH=tests/driver mypy tests/driver
 	mypy --allow-subclassing-any $(COLLECTION)/plugins
 
 lint-yaml: dev-setup
@@ -54,8 +55,15 @@ sanity: dev-setup ## ansible-test sanity, for every target Python found here
 
 # A phony target without a recipe would succeed: each slow step has one.
 molecule: dev-setup sandbox-image ## one scenario a role, and one for the whole road, on sandbox hosts
-	@sandbox/build.sh bookworm
 	@$(PY) tools/molecule.py
+
+driver-test: dev-setup sandbox-image ## a real driver: DKMS on Debian 12, a VM with the real module; once for each content
+	@sandbox/build.sh bookworm
+	@$(PY) tools/driver_test.py
+
+test-driver: dev-setup sandbox-image ## the same and Debian 13's failing build, always
+	@sandbox/build.sh bookworm
+	@$(PY) tools/driver_test.py --always
 
 site-test: dev-setup ## the road on the sandbox host: second run, drift, killed runs, bad inventories, access
 	$(PY) -m pytest tests/integration

@@ -66,7 +66,7 @@ options:
     default: []
   stream:
     description:
-      - Streams to enable, by the name of the module, such as V({"nvidia-driver": "580-open"}). Profiles that are
+      - Streams to enable, by the name of the module, such as C(580-open) for C(nvidia-driver). Profiles that are
         installed stay noted. Only dnf 4 reads the file.
       - A stream that an earlier call enabled and that is not named any more is given back, unless somebody else has
         changed it since.

@@ -47,7 +47,7 @@ options:
       - C(driver_source) (C(auto), C(nvidia), C(distribution), C(none)), C(driver_branch) (C(580)), C(driver_version)
         (C(580.159.03)), C(driver_modules) (C(auto), C(open), C(proprietary)), C(driver_packages) (names in place of
         the plan's), C(driver_allow_change) (whether a driver that works may be replaced), C(driver_repo_url),
-        C(driver_repo_base_url), C(fabric_manager) (C(auto), C(present), C(absent)).
+        C(driver_repo_base_url), C(fabric_manager) (C(auto), C(present), C(absent)), C(secure_boot) (C(stop), C(enrol)).
       - C(cuda_image), an image reference, C(12.8) or C(cu128); C(torch), a release; C(torch_cuda) (C(13.0), C(cu130),
         C(cpu)); C(python), the version that torch has to run on.
     type: dict

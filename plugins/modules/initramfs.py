@@ -44,9 +44,9 @@ options:
   state:
     description:
       - V(present) makes the images hold the inputs as they are now.
-      - V(absent) does the same if the inputs differ from what was built in, also for other kernels whose image is as new
-        as those that were built, and then forgets them. Call it after the inputs were given back. Nothing happens where
-        nothing was ever built.
+      - V(absent) does the same if the inputs differ from what was built in, also for other kernels whose image is as
+        new as those that were built, and then forgets them. Call it after the inputs were given back. Nothing happens
+        where nothing was ever built.
     type: str
     choices: [present, absent]
     default: present
@@ -144,13 +144,16 @@ class Initramfs:
         self.module, self.gate, self.runner = module, gate, runner
         self.boot = Boot(gate)
         self.tool = next((name for name in TOOLS if runner.which(name)), None)
-        self.stamp = read_stamp(gate.read(STAMP))
+        self.stamp: Stamp | None = None
         self.reason = ""
         self.rebuilt: list[str] = []
         self.notes: list[str] = []
         self.paths: dict[str, str] = {}
         self.diffs: list[dict[str, str]] = []
         self.removed = False
+
+    def look(self) -> None:
+        self.stamp = read_stamp(self.gate.read(STAMP))
 
     def present(self) -> None:
         inputs: list[str] = self.module.params["inputs"]
@@ -267,6 +270,15 @@ class Initramfs:
         self._clean(self.boot.leftovers(path) - lay_there)
         raise InitramfsError(_failure(" ".join(argv), result, path, old, new))
 
+    def result(self) -> dict[str, Any]:
+        return {
+            "changed": bool(self.rebuilt) or self.removed,
+            "diff": self.diffs,
+            "rebuilt": self.rebuilt,
+            "reason": self.reason,
+            "notes": self.notes,
+        }
+
     def _clean(self, paths: set[str]) -> None:
         for path in sorted(paths):
             try:
@@ -316,29 +328,14 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    gate = FileGate(module, module.params["root"])
-    work: Initramfs | None = None
+    work = Initramfs(module, FileGate(module, module.params["root"]), make_runner(module))
     try:
-        work = Initramfs(module, gate, make_runner(module))
+        work.look()
         work.present() if module.params["state"] == "present" else work.absent()
     except (InitramfsError, FileGateError) as error:
-        done = work.rebuilt if work else []
-        what = f"Built before that: {', '.join(done)}." if done else "Nothing was changed."
-        text = f"initramfs: {str(error).rstrip('.')}. {what}"
-        module.fail_json(msg=text, **(_result(work) if work else {}))
-    assert work is not None
-    module.exit_json(images=work.paths, tool=work.tool, **_result(work))
-
-
-def _result(work: Initramfs) -> dict[str, Any]:
-    changed = bool(work.rebuilt) or work.removed
-    return {
-        "changed": changed,
-        "diff": work.diffs,
-        "rebuilt": work.rebuilt,
-        "reason": work.reason,
-        "notes": work.notes,
-    }
+        done = f"Built before that: {', '.join(work.rebuilt)}." if work.rebuilt else "Nothing was changed."
+        module.fail_json(msg=f"initramfs: {str(error).rstrip('.')}. {done}", **work.result())
+    module.exit_json(images=work.paths, tool=work.tool, **work.result())
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 set -eu
 tar=$1 card=$2 key=$3 out=$4
 here=$(cd "$(dirname "$0")" && pwd)
-size=$((3 * 1024 * 1024 * 1024)) start=$((1024 * 1024))
+size=$((6 * 1024 * 1024 * 1024)) start=$((1024 * 1024))
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 root=$(mktemp -d "$out/root.XXXXXX")

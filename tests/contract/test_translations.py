@@ -21,7 +21,10 @@ SOURCES = sorted((ROOT / "plugins" / "plugin_utils").rglob("*.py")) + sorted(
 )
 CATALOGUES = sorted((text.MESSAGES / "zh").glob("*.yml"))
 # constructors of findings and remedies: what they get as text must come from say()
-PEOPLE = {"ok", "fail", "warn", "skip", "unknown", "by_hand", "reboot", "policy_remedy"}
+PEOPLE = {"ok", "fail", "warn", "skip", "unknown", "by_hand", "reboot", "policy_remedy", "Nearest"}
+# those whose text is not their first argument: its place
+LATER = {"Choice": (1, 3), "RefusedError": (1,)}
+ROOMS = ("readiness", "plan")
 
 
 def said() -> Iterator[tuple[str, ast.expr]]:
@@ -88,15 +91,36 @@ def test_no_text_is_translated_twice() -> None:
     assert [english for english, number in seen.items() if number > 1] == []
 
 
-def test_findings_and_remedies_speak_through_say() -> None:
-    """An f-string or a bare string would stay English."""
+def bare_texts(source: str) -> Iterator[int]:
+    """Lines on which an f-string or a bare string would stay English."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        places = LATER.get(name, (0,) if name in PEOPLE else ())
+        for place in places:
+            if place < len(node.args) and isinstance(node.args[place], (ast.JoinedStr, ast.Constant)):
+                yield node.lineno
+
+
+def test_findings_remedies_and_plans_speak_through_say() -> None:
     bare = []
-    for path in sorted((ROOT / "plugins" / "plugin_utils" / "readiness").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call):
-                continue
-            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-            first = node.args[0] if node.args else None
-            if name in PEOPLE and isinstance(first, (ast.JoinedStr, ast.Constant)):
-                bare.append(f"{path.name}:{node.lineno}")
+    for room in ROOMS:
+        paths = sorted((ROOT / "plugins" / "plugin_utils" / room).rglob("*.py"))
+        assert paths, f"plugin_utils/{room} is empty: the test would prove nothing"
+        for path in paths:
+            bare += [f"{room}/{path.name}:{line}" for line in bare_texts(path.read_text(encoding="utf-8"))]
     assert bare == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ['fail("x", remedy)', 'Choice("id", "Title", 1, say("why"))', 'RefusedError("rung", f"{x}")', 'Nearest("x")'],
+)
+def test_a_bare_text_is_found(source: str) -> None:
+    assert list(bare_texts(source)) == [1]
+
+
+def test_the_texts_of_plans_are_among_those_looked_at() -> None:
+    for room in ROOMS:
+        assert any(f"plugin_utils/{room}/" in where for where in TEMPLATES.values()), room

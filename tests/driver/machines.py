@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import time
@@ -19,10 +20,16 @@ LOGS = PROJECT / ".cache" / "log"
 HERE = Path(__file__).resolve().parent
 # Bytes of files and targets of links below /etc. APT's and ldconfig's caches and dpkg's backups are nobody's settings.
 ETC = (
-    "cd /etc && find . \\( -name ld.so.cache -o -name '*-' \\) -prune -o -type f -exec sha256sum {} + -o -type l -printf '%p -> %l\\n'"
-    " | LC_ALL=C sort"
+    "cd /etc && find . \\( -name ld.so.cache -o -name '*-' \\) -prune -o -type f -exec sha256sum {} +"
+    " -o -type l -printf '%p -> %l\\n' | LC_ALL=C sort"
 )
 PACKAGES = "dpkg-query -W -f '${Package} ${Version} ${db:Status-Abbrev}\\n'"
+
+# What fresh hosts are asked: the newest kernel of the archive, and the archive
+NEWEST = (
+    "apt-get update -qq && apt-cache depends linux-headers-amd64 | sed -n 's/.*Depends: linux-headers-//p' | head -n 1"
+)
+ARCHIVE = "sed -n 's/^deb \\(\\[[^]]*\\] \\)*\\([^ ]*\\) .*/\\2/p' /etc/apt/sources.list | head -n 1"
 
 _clock: list[tuple[str, float]] = []
 
@@ -116,8 +123,6 @@ class Machine:
 
 
 def _json(value: object) -> str:
-    import json
-
     return json.dumps(value)
 
 
@@ -148,3 +153,32 @@ def start_host(name: str, suite: str, **variables: object) -> Machine:
 def remove_host(name: str) -> None:
     """Take a sandbox host away, with its volumes."""
     subprocess.run(["docker", "rm", "-fv", name], capture_output=True, check=False)
+
+
+def asked(suite: str, command: str) -> str:
+    """What a fresh host of a suite answers to a shell command."""
+    image = (SANDBOX / f"image-{suite}").read_text().strip()
+    argv = ["docker", "run", "--rm", "--entrypoint", "sh", image, "-c", command]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def prepare(machine: Machine, suite: str) -> None:
+    """Sources as Debian's cloud images have them, main only. dpkg does not wait for the disk: that is test speed."""
+    source = f"Types: deb\\nURIs: %s\\nSuites: {suite}\\nComponents: main\\n"
+    source += "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\\n"
+    machine.ssh(
+        f"archive=$({ARCHIVE}) && : > /etc/apt/sources.list"
+        f" && printf '{source}' \"$archive\" > /etc/apt/sources.list.d/debian.sources"
+        " && echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/gpuready-test && apt-get update -qq"
+    )
+
+
+@dataclass
+class DriverHost:
+    """A host on which the role has run, and what the host was before."""
+
+    machine: Machine
+    kernel: str
+    etc: list[str]
+    packages: list[str]
+    run: Run

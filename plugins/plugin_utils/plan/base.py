@@ -13,21 +13,25 @@ from typing import Any
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.cards import GIVEN, Card, capabilities
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.driver import Driver
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.machine import Machine
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.model import Nearest
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import tables
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import version_at_least, version_key
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
 
 
 @dataclass(frozen=True)
 class Base:
     """The ground under the software. `driver`: version or None where it is not known; `cuda`: what it brings.
 
-    fixed: the driver is not this machine's to change. today: the month of the snapshot, '2026-11', or None.
+    fixed: the driver is not this machine's to change. working: one runs already. today: the month of the
+    snapshot, '2026-11', or None.
     """
 
     cards: tuple[Card, ...]
     driver: str | None = None
     cuda: str | None = None
     fixed: bool = False
+    working: bool = False
     arch: str | None = None
     today: str | None = None
 
@@ -38,6 +42,16 @@ class Base:
     def runs(self, cuda: str) -> bool:
         """Whether the driver runs programs of a CUDA version, also one newer than its own within a major version."""
         return _runs(self.driver, cuda)
+
+    def other_driver(self, cuda: str) -> list[Nearest]:
+        """The driver branch to go to for a CUDA version; none where the driver cannot be changed."""
+        branch = None if self.fixed else branch_for(cuda)
+        if branch is None:
+            return []
+        given: dict[str, Any] = {"nvidia_driver_branch": branch}
+        if self.working:
+            given["nvidia_driver_allow_change"] = True
+        return [Nearest(say("driver branch {branch}", branch=branch), given)]
 
     def above(self, cuda: str) -> bool:
         """Whether a CUDA version is newer than what the driver brings: it then runs by minor version compatibility."""
@@ -57,6 +71,7 @@ def make(machine: Machine, driver: Driver, cards: tuple[Card, ...], today: str |
         driver=version,
         cuda=tables.max_cuda_for_driver(version),
         fixed=machine.platform in GIVEN,
+        working=machine.loaded is not None,
         arch=machine.arch,
         today=today,
     )

@@ -71,6 +71,7 @@ def check_modules(machine: Machine) -> Mapping[str, str]:
 def _from(machine: Machine, wishes: Wishes, offer: Offer) -> Picked:
     """What one source has for the wishes. Raises RefusedError."""
     needed = check_modules(machine)
+    _check_wished_modules(wishes, needed)
     branch = wanted(wishes)
     if branch is not None:
         _check_branch(machine, offer, branch)
@@ -90,20 +91,33 @@ def _from(machine: Machine, wishes: Wishes, offer: Offer) -> Picked:
 
 
 def _in_order(machine: Machine, offer: Offer) -> list[int]:
-    """The branches of a source that serve all known boards, best first."""
+    """The branches of a source that serve all known boards and compile, best first."""
     ranks = {"supported": 0, "unconfirmed": 1}
 
-    def rank(number: int) -> tuple[bool, bool, int, int]:
+    def rank(number: int) -> tuple[bool, int, int]:
         known = tables.driver_branch(number)
         state = ranks.get(known.state, 2) if known else 2
         # among those that get no fixes any more the newest is the least bad
-        return offer.broken(number), number != USUAL, state, number if state < 2 else -number
+        return number != USUAL, state, number if state < 2 else -number
 
-    return sorted((b for b in offer.branches if not boards.unserved(machine, b, offer.newest(b))), key=rank)
+    return sorted((b for b in _serving(machine, offer) if not offer.broken(b)), key=rank)
+
+
+def _serving(machine: Machine, offer: Offer) -> list[int]:
+    return [number for number in offer.branches if not boards.unserved(machine, number, offer.newest(number))]
 
 
 def _nothing(machine: Machine, offer: Offer) -> RefusedError:
     """No branch of a source serves all boards: name the source's limits, or the boards that exclude each other."""
+    for number in _serving(machine, offer):
+        reason = say(
+            "{place} has only branch {branch} for these GPUs, and its modules do not compile against the kernel of"
+            " {system}",
+            place=place(offer),
+            branch=number,
+            system=offer.system,
+        )
+        return RefusedError("driver_source", reason)
     first = max(machine.boards, key=lambda board: board.first_branch)
     ended = [board for board in machine.boards if board.last_branch is not None]
     last = min(ended, key=lambda board: board.last_branch or 0, default=None)
@@ -192,18 +206,23 @@ def _check_version(machine: Machine, wishes: Wishes, branch: int) -> None:
     )
 
 
+def only(gpu: str, flavour: str) -> Text:
+    """That a GPU insists on a flavour of the modules."""
+    if flavour == "open":
+        return say("{gpu} works with the open kernel modules only", gpu=gpu)
+    return say("{gpu} works with the proprietary kernel modules only", gpu=gpu)
+
+
+def _check_wished_modules(wishes: Wishes, needed: Mapping[str, str]) -> None:
+    for flavour, gpu in needed.items():
+        if wishes.driver_modules not in ("auto", flavour):
+            raise RefusedError("driver_modules", only(gpu, flavour))
+
+
 def _modules(machine: Machine, wishes: Wishes, offer: Offer, branch: int, needed: Mapping[str, str]) -> str:
     """The flavour of the kernel modules. Raises RefusedError where wish, boards and source do not agree."""
     there = offer.flavours(branch)
     wish = wishes.driver_modules
-    for flavour, gpu in needed.items():
-        if wish not in ("auto", flavour):
-            reason = (
-                say("{gpu} works with the open kernel modules only", gpu=gpu)
-                if flavour == "open"
-                else say("{gpu} works with the proprietary kernel modules only", gpu=gpu)
-            )
-            raise RefusedError("driver_modules", reason)
     allowed = [flavour for flavour in there if flavour in (needed or there) and wish in ("auto", flavour)]
     if not allowed:
         reason = say(

@@ -209,7 +209,8 @@ def _picked(machine: Machine, wishes: Wishes) -> Picked:
             ),
             [Nearest(say("let the plan choose the source"), {"nvidia_driver_source": "auto"})],
         )
-    others = [offer for offer in there.values() if offer not in order]
+    # where packages of one source are installed, the other one is no advice
+    others = [] if machine.installed_source else [offer for offer in there.values() if offer not in order]
     # a run that was cut off after the packages, or waits for its reboot, goes on with the same branch
     before = kept.ours(machine, wishes, there)
     unchanged = before is not None and before.offer in order and not wishes.driver_branch and not wishes.driver_version

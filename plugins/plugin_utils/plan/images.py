@@ -14,7 +14,6 @@ from typing import Any
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.base import (
     Base,
     at_least,
-    branch_for,
     major,
     minor,
 )
@@ -243,10 +242,8 @@ def _hold_driver(base: Base, cuda: str) -> None:
         raise RefusedError("image", say("no driver is known for CUDA {cuda} of the image", cuda=cuda), _nearest(base))
     reason = say("the image has CUDA {cuda}, which needs driver {floor} or newer; the driver is {driver}", **values)
     nearest = _nearest(base)
-    branch = branch_for(cuda)
-    if branch is not None and not base.fixed and all(makes_code(cuda, each) is not False for each in base.capabilities):
-        given = {"nvidia_driver_branch": branch, "nvidia_driver_allow_change": True}
-        nearest.append(Nearest(say("driver branch {branch}", branch=branch), given))
+    if all(makes_code(cuda, capability) is not False for capability in base.capabilities):
+        nearest += base.other_driver(cuda)
     raise RefusedError("image", reason, nearest)
 
 

@@ -60,16 +60,11 @@ def _against(machine: Machine, wishes: Wishes) -> tuple[str, Text, Nearest | Non
         return "driver_source", say("its packages are from another source than the wished one"), keep
     for board in boards.unserved(machine, number, loaded) if number is not None else []:
         return "driver_branch", branch.why_unserved(board, number or 0), None
+    flavours = {flavour, machine.installed_flavour} - {None}
     for needed, gpu in boards.modules(machine).items():
-        if flavour is not None and needed != flavour:
-            return "driver_modules", _only(gpu, needed), None
+        if flavours - {needed}:
+            return "driver_modules", branch.only(gpu, needed), None
     return None
-
-
-def _only(gpu: str, flavour: str) -> Text:
-    if flavour == "open":
-        return say("{gpu} works with the open kernel modules only", gpu=gpu)
-    return say("{gpu} works with the proprietary kernel modules only", gpu=gpu)
 
 
 def _keep(text: Text, **inputs: Any) -> Nearest:
@@ -85,7 +80,7 @@ def check_mixed(machine: Machine, sources: list[str]) -> None:
             [Nearest(say("remove it with `nvidia-uninstall --silent`, reboot, and run again"))],
         )
     packages = sorted(installed.driver(machine.installed))
-    if machine.installed_source == "ppa" or (packages and machine.installed_source not in sources):
+    if packages and machine.installed_source not in sources:
         raise RefusedError(
             "driver_source",
             say("driver packages of another source are installed: {packages}", packages=names(packages)),

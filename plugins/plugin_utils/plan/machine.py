@@ -33,7 +33,7 @@ class GpuFound:
 class Machine:
     """`loaded` is the version of the driver that runs, `installed` all packages that the snapshot names.
 
-    runfile: a driver of NVIDIA's .run installer is there. own_kernel: false in a simulated host.
+    runfile: a driver of NVIDIA's .run installer is there. own_kernel: false in a simulated host that has none.
     switch: "nvswitch" (A100, H100, H200 baseboards), "nvlink5" (B200, B300) or None. kernel: the running release;
     pci_seen: the PCI bus could be looked at. kernel_newest: what boots next; None where it is the same or not known.
     """
@@ -104,10 +104,17 @@ def read(facts: View) -> Machine:
         installed_flavour=packages_found.flavour(installed),
         runfile=runfile,
         simulated=facts.is_true("simulated.host") or facts.is_true("simulated.gpu"),
-        own_kernel=not facts.is_true("simulated.host"),
+        own_kernel=not facts.is_true("simulated.host") or kernel in _kernels(facts),
         provider=facts.text_or_none("virt.rented.provider"),
         installed=installed,
     )
+
+
+def _kernels(facts: View) -> list[str | None]:
+    try:
+        return [one.text_or_none("release") for one in facts.views("kernel.installed")]
+    except UnmeasuredError:
+        return []
 
 
 def _flag(facts: View, path: str) -> bool | None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan import cards as gpus
@@ -21,6 +21,8 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import View
 
 PLAN_SCHEMA = "gpuready.plan/1"
+# the rungs above the driver
+SOFTWARE = ("image", "torch", "torch_archs", "torch_index", "python")
 # too long for a plan, or kept for people elsewhere in it
 _LEFT_OUT = ("installed", "made")
 
@@ -42,7 +44,7 @@ def make_plan(snapshot: Mapping[str, Any], wishes: Wishes, host: str = "") -> di
             else:
                 notes.append(step)
     except RefusedError as error:
-        refusal = _refusal(error, host)
+        refusal = _refusal(_that_work(error, machine, wishes), host)
     return {
         "schema": PLAN_SCHEMA,
         "host": host,
@@ -81,8 +83,31 @@ def _notes(machine: Machine) -> list[Text]:
     return found
 
 
+def _that_work(error: RefusedError, machine: Machine, wishes: Wishes) -> RefusedError:
+    """Without another driver branch that this machine cannot go to."""
+
+    def works(nearest: Nearest) -> bool:
+        branch = nearest.vars.get("nvidia_driver_branch")
+        if error.rung not in SOFTWARE or branch is None:
+            return True
+        other = replace(wishes, driver_branch=branch, driver_version="", driver_allow_change=True)
+        try:
+            drivers.choose(machine, other)
+        except RefusedError:
+            return False
+        return True
+
+    return RefusedError(error.rung, error.reason, [nearest for nearest in error.nearest if works(nearest)])
+
+
 def _refusal(error: RefusedError, host: str) -> dict[str, Any]:
-    return {**error.as_dict(), **_both("message", _message(error, host))}
+    message = _both("message", _message(error, host))
+    return {**error.as_dict(), **{name: _one_line(text) for name, text in message.items()}}
+
+
+def _one_line(text: str) -> str:
+    """Names in a message may be foreign, and hold line breaks or terminal controls."""
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _message(error: RefusedError, host: str) -> Text:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan import boards
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.branch import USUAL, Picked, place
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.branch import USUAL, Picked, only, place
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.machine import Machine
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.wishes import Wishes
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import tables
@@ -140,9 +140,7 @@ def _why_modules(machine: Machine, wishes: Wishes, picked: Picked, stays: bool) 
         if len(set(machine.boards)) > 1 and picked.modules == "proprietary":
             gpu = needed["proprietary"]
             return say("{gpu} cannot do with the open modules; the proprietary ones serve all GPUs here", gpu=gpu)
-        if picked.modules == "open":
-            return say("{gpu} works with the open kernel modules only", gpu=needed["open"])
-        return say("{gpu} works with the proprietary kernel modules only", gpu=needed["proprietary"])
+        return only(needed[picked.modules], picked.modules)
     if stays:
         return say("those that are loaded")
     if picked.modules == "open" and not boards.prefers_open(machine, picked.branch):

@@ -26,8 +26,7 @@ def outcome(machine: Machine, wishes: Wishes, build: bool) -> tuple[str, Text]:
         return "signed", say("dkms signs the modules with this machine's own key, which is enrolled")
     if machine.mok_pending:
         return "enrol", say("this machine's own key waits: reboot, and confirm it at the console (MokManager)")
-    # nvidia_driver_secure_boot; a plan without that wish stops
-    if getattr(wishes, "secure_boot", "stop") == "enrol":
+    if wishes.secure_boot == "enrol":
         return "enrol", say(
             "this machine's own key is given to the firmware: confirm it at the console at the next boot (MokManager),"
             " with the one-time password nvidia_driver_mok_password"

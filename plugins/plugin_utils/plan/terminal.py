@@ -89,7 +89,7 @@ def _rows(choices: Sequence[Mapping[str, Any]], language: str, width: int) -> li
     for item, name in zip(choices, names):
         cut = [
             _cut(name, name_width),
-            _cut(_value(item["value"]), VALUE),
+            _value_lines(item["value"]),
             wrap(_clean(said(item, "reason", language)), rest),
         ]
         lines += [_row([part[n] if n < len(part) else "" for part in cut], columns) for n in range(max(map(len, cut)))]
@@ -98,6 +98,16 @@ def _rows(choices: Sequence[Mapping[str, Any]], language: str, width: int) -> li
 
 def _row(parts: Sequence[str], columns: Sequence[int]) -> str:
     return GAP.join(pad(part, column) for part, column in zip(parts, columns)).rstrip()
+
+
+def _value_lines(value: Any) -> list[str]:
+    """Each entry of a list on a line of its own, equal ones counted."""
+    if not isinstance(value, (list, tuple)) or not value:
+        return _cut(_value(value), VALUE)
+    counted = Counter(map(_value, value))
+    return [
+        line for text, count in counted.items() for line in _cut(text if count == 1 else f"{count} x {text}", VALUE)
+    ]
 
 
 def _value(value: Any) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.base import Base, at_least, branch_for, major
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.base import Base, at_least, major
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.cards import Card, named
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.model import Nearest, RefusedError
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.wishes import Wishes
@@ -270,7 +270,8 @@ def _possible(base: Base, wish: Wish) -> Nearest | None:
         asked = [_minor(wish.release)] if wish.release else list(rows)
         fitting = [name for name in asked if wish.python is None or at_least(wish.python, rows[name]["python_min"])]
         newest = max(fitting, key=version_key, default=None)
-        return None if newest is None else Nearest(say("torch {release}", release=newest), {"plan_torch": newest})
+        given = {"plan_torch": newest, "plan_torch_cuda": CPU}
+        return None if newest is None else Nearest(say("torch {release} without CUDA", release=newest), given)
     wheel = _works(base, wish)
     return None if wheel is None else _as_nearest(wheel)
 
@@ -342,12 +343,8 @@ def _as_nearest(wheel: _Wheel) -> Nearest:
 
 def _newer_driver(base: Base, wish: Wish) -> list[Nearest]:
     """Where only the driver stands against the wish."""
-    wheel = None if base.fixed or base.driver is None else _works(replace(base, driver=None, cuda=None), wish)
-    branch = branch_for(wheel.cuda) if wheel is not None and not base.runs(wheel.cuda) else None
-    if branch is None:
-        return []
-    given = {"nvidia_driver_branch": branch, "nvidia_driver_allow_change": True}
-    return [Nearest(say("driver branch {branch}", branch=branch), given)]
+    wheel = None if base.driver is None else _works(replace(base, driver=None, cuda=None), wish)
+    return [] if wheel is None or base.runs(wheel.cuda) else base.other_driver(wheel.cuda)
 
 
 def _works(base: Base, wish: Wish) -> _Wheel | None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,8 @@ ROLES = (
 )
 # these judge and change nothing
 JUDGES = ("preflight", "readiness")
+# the playbook beside the road that replaces a driver
+UPGRADE = "upgrade_driver.yml"
 
 
 # What kind of thing a remedy is. A program may do run_role and set_var by itself; the rest needs a person.
@@ -83,7 +86,10 @@ class Commands:
         tags = [role for role in ROLES if role in roles]
         if "readiness" not in tags and tags != ["preflight"]:
             tags.append("readiness")
-        words = ["ansible-playbook", self.playbook, *self._inventory(), "-l", self.host, "--tags", ",".join(tags)]
+        return self._playbook(self.playbook, variables, "--tags", ",".join(tags))
+
+    def _playbook(self, playbook: str, variables: Mapping[str, Any], *options: str) -> str:
+        words = ["ansible-playbook", playbook, *self._inventory(), "-l", self.host, *options]
         for name, value in variables.items():
             plain = isinstance(value, str) and re.fullmatch(r"[^\s{}\[\]'\"=]+", value)
             words += ["-e", f"{name}={value}" if plain else json.dumps({name: value}, ensure_ascii=False)]
@@ -93,6 +99,16 @@ class Commands:
         """Run one role of the road, with inputs of that role set."""
         kind = action or ("set_var" if variables else "run_role")
         return Remedy(text, self.play_line([role], variables), role, variables, kind)
+
+    def upgrade_driver(self, text: Text, /, **variables: Any) -> Remedy:
+        """Replace a driver that works: the playbook of its own waits for jobs, and goes back where that fails.
+
+        No role: it cannot be joined with others into one run. `variables`: inputs of the role nvidia_driver.
+        """
+        playbook = posixpath.join(posixpath.dirname(self.playbook), UPGRADE)
+        return Remedy(
+            text, self._playbook(playbook, variables), None, variables, "set_var" if variables else "run_role"
+        )
 
     def adhoc(self, module: str, arguments: str, text: Text, action: str = "none") -> Remedy:
         words = ["ansible", *self._inventory(), self.host, "-b", "-m", f"ansible.builtin.{module}"]

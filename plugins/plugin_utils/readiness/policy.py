@@ -24,6 +24,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "ecc": ("datacenter", "on", "off", "any"),
     "mig": ("on", "off", "any"),
     "driver_modules": ("open", "proprietary"),
+    "driver_secure_boot": ("off", "signed", "enrol", "stop"),
 }
 _MAY_BE_NULL: dict[str, type] = {
     "expected_gpus": int,
@@ -31,6 +32,7 @@ _MAY_BE_NULL: dict[str, type] = {
     "tier": str,
     "driver_branch": str,
     "driver_modules": str,
+    "driver_secure_boot": str,
 }
 _KIND_NAMES = {
     int: "a whole number of 0 or more",

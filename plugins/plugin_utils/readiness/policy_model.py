@@ -21,6 +21,7 @@ class Policy:
     architectures: Sequence[str]
     driver_branch: str | None
     driver_modules: str | None
+    driver_secure_boot: str | None
     driver_change_planned: bool
     cpus_min: int
     ports_wanted: Sequence[int]

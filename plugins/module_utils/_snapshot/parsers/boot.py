@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers.text import version_key
 
 # shell-like; grub-mkconfig quotes values, people do not
-_SET = re.compile(r"^\s*set\s+(\w+)=(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\s;]*))\s*$", re.MULTILINE)
+_SET = re.compile(r"^[ \t]*set[ \t]+(\w+)=(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\s;]*))[ \t]*$", re.MULTILINE)
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _LINUX = re.compile(r"\s*linux(?:efi|16)?\s+\S+(?:\s+(\S.*))?")
 # written by 00_header for one boot only: `set default="${next_entry}"`
@@ -51,7 +51,7 @@ def expand(text: str, values: Mapping[str, str]) -> str:
 
 def uses_entries(text: str) -> bool:
     """Say whether grub.cfg takes its entries from files (Fedora and RHEL from 8 on)."""
-    return re.search(r"^\s*blscfg\b", text, re.MULTILINE) is not None
+    return re.search(r"^[ \t]*blscfg\b", text, re.MULTILINE) is not None
 
 
 def default(text: str, environment: Mapping[str, str]) -> str:

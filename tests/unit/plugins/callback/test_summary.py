@@ -221,3 +221,12 @@ def test_what_changed_since_it_was_ready_is_told() -> None:
     assert "changed since it was ready (2026-11-20T10:00:00Z):" in text
     assert "driver.libraries.cuda: 580.159.03 → None" in text
     assert "and 8 more, in the report" in text
+
+
+def test_plans_are_printed_where_the_task_asks_for_it() -> None:
+    run = Run()
+    run.ok("n2", {"plan": {}, "table": ["── n2: plan ──", "", "Choice  Value"], "show_table": True})
+    run.ok("n1", {"plan": {}, "table": ["── n1: plan ──"], "show_table": True})
+    run.ok("n3", {"plan": {}, "table": ["── n3: plan ──"], "show_table": False})
+    run.ok("n4", {"table": "text", "show_table": True})
+    assert run.finish().splitlines() == ["", "── n1: plan ──", "", "── n2: plan ──", "", "Choice  Value"]

@@ -135,6 +135,16 @@ def test_unreachable_key_is_one_clear_error(tmp_path: Path, run_module: RunModul
     assert predicted["changed"] and predicted["warnings"]
 
 
+@pytest.mark.parametrize("uri", ["file:/srv/repo", "file:///srv/repo"])
+def test_a_repository_in_a_folder_with_a_key_beside_it(tmp_path: Path, run_module: RunModule, uri: str) -> None:
+    args = wish(tmp_path, uris=[uri], suites=["./"], key_url="", key_path=str(KEYS / "archive.asc"))
+    predicted = run_module(main, check=True, **args)
+    result = run_module(main, **args)
+    assert result["changed"] and not result["key_downloaded"] and predicted["diff"] == result["diff"]
+    assert f"URIs: {uri}\nSuites: ./\n" in (tmp_path / "root" / SOURCE).read_text()
+    assert not run_module(main, **args)["changed"]
+
+
 def test_missing_key_file_is_named(tmp_path: Path, run_module: RunModule) -> None:
     result = run_module(main, **wish(tmp_path, key_url="", key_path="/nowhere/key.asc"))
     assert result["failed"] and "/nowhere/key.asc" in result["msg"] and "No such file" in result["msg"]

@@ -34,7 +34,11 @@ RPM = f'echo "nvidia-open|3:580.95.05-1|{ARCH}"; echo "package nowhere is not in
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     path = tmp_path / "os-release"
     monkeypatch.setattr(package_candidates, "OS_RELEASE", str(path))
-    return lambda text: None if path.write_text(text) else None
+
+    def write(text: str) -> None:
+        path.write_text(text)
+
+    return write
 
 
 @pytest.mark.parametrize("check", [True, False])

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight import registry as preflight
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.remedies import NO_DRIVER
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     CheckFunction,
@@ -163,7 +164,8 @@ def has_mig(gpu: View) -> bool:
 
 
 def driver_packages(ctx: Context) -> list[str]:
-    return [name for name in ctx.facts.mapping("packages.installed") if name.startswith(DRIVER_PACKAGES)]
+    installed = ctx.facts.mapping("packages.installed")
+    return [name for name in installed if name.startswith(DRIVER_PACKAGES) and not NO_DRIVER.match(name)]
 
 
 def moment(text: str | None) -> datetime.datetime | None:
@@ -239,8 +241,9 @@ def no_module_because(ctx: Context) -> str | None:
         return None
     if not isinstance(loaded.get("module"), dict) or loaded["module"].get("loaded") is not False:
         return None
+    explains = (*EXPLAINS_NO_MODULE, "PRE-SCOPE") if ctx.facts.is_true("virt.jetson") else EXPLAINS_NO_MODULE
     for check in preflight.CHECKS:
-        if check.id in EXPLAINS_NO_MODULE and _has_red_line(ctx, check.id, check.severity, check.function):
+        if check.id in explains and _has_red_line(ctx, check.id, check.severity, check.function):
             return check.id
     return None
 

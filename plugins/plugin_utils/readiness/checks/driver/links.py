@@ -16,8 +16,11 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
     label,
     not_in_wsl,
     not_simulated,
+    text_if_any,
     usable,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.remedies import role_keeps
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
     Finding,
@@ -26,6 +29,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     skip,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import Gpu
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import gpu as board_of
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import names, say
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import UnmeasuredError, View
 
@@ -41,16 +45,33 @@ def fabric(ctx: Context) -> list[Finding]:
     """NVSwitch systems give CUDA error 802 until the fabric manager has set the switches up."""
     switches, gpus = ctx.facts.views("pci.nvswitches"), usable(ctx)
     joined = [gpu for gpu in gpus if not gpu.is_null("fabric")]
-    if not switches and not joined:
+    if not switches and not joined and not _nvlink5(ctx):
         return [skip(say("there is no NVSwitch fabric"))]
     # A100 and H100 systems have their switches on the PCI bus, and need the manager on the same machine. In a virtual
     # machine, and on GB200 compute nodes, it runs elsewhere.
-    if switches or (_has_manager(ctx) and any(_member(ctx, gpu) for gpu in joined)):
+    if switches or _nvlink5(ctx) or (_has_manager(ctx) and any(_member(ctx, gpu) for gpu in joined)):
         findings = _manager(ctx)
         if findings:
             return findings
     findings = [finding for gpu in joined for finding in _member(ctx, gpu)]
     return findings or [ok(say("the NVLink fabric is ready"))]
+
+
+def _nvlink5(ctx: Context) -> bool:
+    """The switches of B200 and B300 are behind an adapter; null: no adapter, or nobody lets us ask it."""
+    rows = [board_of(text_if_any(gpu, "device")) for gpu in ctx.facts.views("pci.gpus")]
+    if not any(row is not None and row.architecture == "blackwell" and row.nvlink_links for row in rows):
+        return False
+    return not ctx.facts.is_null("pci.nvlink5") and ctx.facts.flag("pci.nvlink5")
+
+
+def _install_manager(ctx: Context, version: str) -> Remedy:
+    text = say("Install the fabric manager of the driver's version, and hold both.")
+    if role_keeps(ctx):
+        return ctx.run.play("nvidia_driver", text, None, nvidia_driver_fabric_manager="present")
+    if ctx.facts.text_or_none("packages.manager") == "dnf":
+        return ctx.run.adhoc("dnf", f"name=nvidia-fabricmanager-{version} state=present", text)
+    return ctx.run.adhoc("apt", f"name=nvidia-fabricmanager={version}-* state=present", text)
 
 
 def _has_manager(ctx: Context) -> bool:
@@ -67,15 +88,11 @@ def _manager(ctx: Context) -> list[Finding]:
     version = ctx.facts.text("driver.module.version")
     evidence = (*service.show("load", "active"), *ctx.facts.show("driver.module.version"))
     if service.text_or_none("load") in (None, "not-found"):
-        text = say("Install the fabric manager of the driver's version, and hold both.")
-        remedy = ctx.run.adhoc("apt", f"name=nvidia-fabricmanager={version}-* state=present", text)
-        return [
-            fail(say("NVSwitch system without fabric manager: CUDA ends with error 802"), remedy, evidence=evidence)
-        ]
+        message = say("NVSwitch system without fabric manager: CUDA ends with error 802")
+        return [fail(message, _install_manager(ctx, version), evidence=evidence)]
     installed = _package_version(ctx)
     if installed is not None and installed != version:
-        text = say("Install the fabric manager of the driver's version, and hold both.")
-        remedy = ctx.run.adhoc("apt", f"name=nvidia-fabricmanager={version}-* state=present", text)
+        remedy = _install_manager(ctx, version)
         message = say("fabric manager {installed} refuses driver {version}", installed=installed, version=version)
         return [fail(message, remedy, observed=installed, expected=version, evidence=evidence)]
     if service.text("active") != "active":
@@ -89,7 +106,7 @@ def _manager(ctx: Context) -> list[Finding]:
 def _package_version(ctx: Context) -> str | None:
     """nvidia-fabricmanager 580.159.03-1, or nvidia-fabricmanager-580 of Ubuntu. None: it came without a package."""
     for name, version in ctx.facts.mapping("packages.installed").items():
-        if name.startswith("nvidia-fabricmanager") and isinstance(version, str):
+        if name.startswith(("nvidia-fabricmanager", "nvidia-fabric-manager")) and isinstance(version, str):
             match = re.search(r"\d{3,}\.\d+(?:\.\d+)?", version)
             return match.group() if match else None
     return None

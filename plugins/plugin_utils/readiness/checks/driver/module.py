@@ -15,8 +15,14 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
     is_wsl,
     log_unreadable,
     not_in_wsl,
+    text_if_any,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.common import given_away
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.remedies import (
+    boot,
+    key_for_secure_boot,
+    newer,
+)
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
@@ -27,7 +33,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     warn,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, names, say
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import UnmeasuredError, View
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import Evidence, UnmeasuredError, View
 
 # threads and programs of the driver in /proc/*/stat
 _OURS = re.compile(r"nvidia|nv_|nv-|UVM", re.IGNORECASE)
@@ -123,8 +129,7 @@ def _said_by_kernel(ctx: Context) -> _Why | None:
 
 
 def _key(ctx: Context, _line: str) -> tuple[Text, Remedy]:
-    text = say("Turn Secure Boot off in the firmware setup, or enrol the module's key (mokutil) at the console.")
-    return say("Secure Boot refused its signature"), ctx.by_hand(text, "firmware_setup")
+    return say("Secure Boot refused its signature"), key_for_secure_boot(ctx)
 
 
 def _bar(ctx: Context, _line: str) -> tuple[Text, Remedy]:
@@ -133,12 +138,12 @@ def _bar(ctx: Context, _line: str) -> tuple[Text, Remedy]:
 
 
 def _owned(ctx: Context, _line: str) -> tuple[Text, Remedy]:
-    remedy = ctx.run.reboot(say("Reboot: the other driver leaves the GPU only then."))
+    remedy = boot(ctx, say("Reboot: the other driver leaves the GPU only then."))
     return say("another driver has the GPU"), remedy
 
 
 def _mismatch(ctx: Context, _line: str) -> tuple[Text, Remedy]:
-    return say("its version differs from that of the libraries"), ctx.run.reboot(say("Reboot."))
+    return say("its version differs from that of the libraries"), boot(ctx, say("Reboot."))
 
 
 def _gsp(ctx: Context, _line: str) -> tuple[Text, Remedy]:
@@ -160,16 +165,19 @@ def _unsupported(ctx: Context, line: str) -> tuple[Text, Remedy]:
 def _by_state(ctx: Context) -> _Why:
     facts = ctx.facts
     if facts.is_true("driver.nouveau.loaded"):
-        remedy = ctx.run.reboot(say("Reboot: nouveau leaves the GPU only then."))
+        remedy = boot(ctx, say("Reboot: nouveau leaves the GPU only then."))
         return say("nouveau has the GPU"), remedy, facts.show("driver.nouveau")
-    if facts.is_true("firmware.secure_boot"):
-        text = say("Turn Secure Boot off in the firmware setup, or enrol the module's key (mokutil) at the console.")
-        remedy = ctx.by_hand(text, "firmware_setup")
-        return say("Secure Boot may have refused it"), remedy, facts.show("firmware.secure_boot")
     running = facts.text("kernel.running")
     kernels = {kernel.text("release"): kernel for kernel in facts.views("kernel.installed")}
     if running in kernels and kernels[running].is_null("nvidia"):
         return _not_built(ctx, running, kernels)
+    if facts.is_true("firmware.secure_boot") and not facts.is_true("firmware.mok.enrolled"):
+        evidence = facts.show("firmware.secure_boot", "firmware.mok")
+        if facts.is_true("firmware.mok.pending"):
+            cause = say("a key of this machine waits to be enrolled at the console")
+        else:
+            cause = say("Secure Boot may have refused it")
+        return cause, key_for_secure_boot(ctx), evidence
     if facts.is_true("kernel.reboot_required"):
         remedy = ctx.run.reboot(say("Reboot into the kernel it was built for."))
         return say("a reboot is pending"), remedy, facts.show("kernel.reboot_required", "kernel.running")
@@ -181,6 +189,28 @@ def _unexplained(ctx: Context) -> _Why:
     return say("nothing tells why"), remedy, ctx.facts.show("driver.module", "kernel.running")
 
 
+def build_failure(ctx: Context, release: str) -> tuple[Text, Evidence] | None:
+    """Why dkms could not build the module for a kernel, by the first error of its make.log."""
+    for build in ctx.facts.views("driver.dkms"):
+        if build.text("status") != "broken" or text_if_any(build, "kernel") not in (release, None):
+            continue
+        named = {"name": build.text("name"), "version": build.text("version"), "kernel": release}
+        errors = [] if build.is_null("log") else build.strings("log.errors")
+        evidence = build.show("version", "kernel", "status", "log")
+        if errors:
+            return say(
+                "{name} {version} does not compile for kernel {kernel}: {error}", error=errors[0], **named
+            ), evidence
+        return say("{name} {version} was not built for kernel {kernel}, and no log tells why", **named), evidence
+    return None
+
+
+def build_remedy(ctx: Context) -> Remedy:
+    text = say("Take a newer version of the driver, which may compile for this kernel; or boot an older kernel.")
+    loaded = next((build.text_or_none("version") for build in ctx.facts.views("driver.dkms")), None)
+    return newer(ctx, text, loaded=loaded)
+
+
 def _not_built(ctx: Context, running: str, kernels: dict[str, View]) -> _Why:
     evidence = kernels[running].show("release", "nvidia", "headers")
     others = [release for release, kernel in kernels.items() if not kernel.is_null("nvidia")]
@@ -188,6 +218,10 @@ def _not_built(ctx: Context, running: str, kernels: dict[str, View]) -> _Why:
         remedy = ctx.run.reboot(say("Reboot into the kernel it was built for."))
         cause = say("it was built for {others}, not for the running kernel {running}", others=others, running=running)
         return cause, remedy, evidence
+    failed = build_failure(ctx, running)
+    if failed is not None:
+        cause, told = failed
+        return cause, build_remedy(ctx), (*told, *evidence)
     remedy = ctx.run.play("nvidia_driver", say("Let the role install the headers and build the module."))
     if not kernels[running].flag("headers"):
         return say("the headers of the running kernel {running} are missing", running=running), remedy, evidence

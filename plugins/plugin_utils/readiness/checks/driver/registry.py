@@ -14,6 +14,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
     links,
     memory,
     module,
+    package_set,
     pcie,
     settings,
     smi,
@@ -156,7 +157,15 @@ _SETTINGS = (
     _check("DRV-CLOCKS", MINOR, say("Application clocks"), thermal.clocks),
     _check("DRV-IDLE", MINOR, say("GPUs free"), settings.idle, rented=True),
     _check("DRV-ENV", MINOR, say("Environment of CUDA"), settings.environment, after=("DRV-CUINIT",), gpu=False),
-    _check("DRV-HOLD", MINOR, say("Driver held"), settings.held, after=(), gpu=False),
+    _check(
+        "DRV-SET",
+        MAJOR,
+        say("One set of packages"),
+        package_set.one_version,
+        after=("PRE-MIXED-PKGS", "DRV-VERSION-MATCH", "DRV-FABRIC"),
+        gpu=False,
+    ),
+    _check("DRV-HOLD", MINOR, say("Driver held"), package_set.held, after=(), gpu=False),
 )
 
 CHECKS: tuple[Check, ...] = (*_KERNEL, *_ANSWERING, *_BOARDS, *_LOG, *_LINKS, *_SETTINGS)

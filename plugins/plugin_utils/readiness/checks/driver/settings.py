@@ -1,16 +1,13 @@
 # Copyright (c) 2026 The gpuready authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settings of the GPUs and of what surrounds them: persistence, MIG, compute mode, users, environment, holds, vGPU."""
+"""Settings of the GPUs and of what surrounds them: persistence, MIG, compute mode, users, environment, vGPU."""
 
 from __future__ import annotations
-
-import re
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.driver.common import (
     after_module,
     all_good,
-    driver_packages,
     each,
     is_vgpu,
     label,
@@ -24,7 +21,6 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     Context,
     Finding,
     Severity,
-    Stage,
     fail,
     ok,
     skip,
@@ -153,37 +149,6 @@ def environment(ctx: Context) -> list[Finding]:
         message = say("the loader searches folders of stub libraries: {folders}", folders=names(stubs))
         findings.append(fail(message, remedy, evidence=ctx.facts.show("environment.stub_dirs")))
     return findings or [ok(say("no variable disturbs CUDA programs"))]
-
-
-@not_in_wsl
-def held(ctx: Context) -> list[Finding]:
-    """Unattended upgrades replace libraries under running jobs; the old module then refuses the new libraries."""
-    if text_if_any(ctx.facts, "packages.manager") != "apt":
-        return [skip(say("only apt hosts have unattended upgrades"))]
-    packages = driver_packages(ctx)
-    if not packages:
-        return [skip(say("the driver did not come from packages"))]
-    unattended = ctx.facts.view("packages.unattended")
-    if not (unattended.flag("installed") and unattended.flag("enabled")):
-        return [ok(say("nothing upgrades the driver by itself"))]
-    holds, excludes = ctx.facts.strings("packages.holds"), unattended.strings("excludes")
-    loose = [name for name in packages if name not in holds and not any(_matches(rule, name) for rule in excludes)]
-    if not loose:
-        return [ok(say("the driver's packages are held or excluded from unattended upgrades"))]
-    if Stage.PREFLIGHT in ctx.stages and "PRE-UNATTENDED" not in ctx.policy.skip:
-        return [skip(say("preflight has said so"), caused_by="PRE-UNATTENDED")]
-    text = say("Hold the packages, or exclude them from unattended upgrades.")
-    remedy = ctx.run.shell_line(f"apt-mark hold {' '.join(sorted(loose))}", text)
-    message = say("unattended upgrades may replace the driver under running jobs: {packages}", packages=names(loose))
-    return [fail(message, remedy, observed=loose, evidence=ctx.facts.show("packages.unattended", "packages.holds"))]
-
-
-def _matches(rule: str, name: str) -> bool:
-    """Unattended-Upgrade::Package-Blacklist holds regular expressions that are matched from the start of the name."""
-    try:
-        return re.match(rule, name) is not None
-    except re.error:
-        return name.startswith(rule)
 
 
 @after_module

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import tables
@@ -19,6 +20,11 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
     not_simulated,
     usable,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.driver.module import (
+    build_failure,
+    build_remedy,
+)
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.remedies import boot, newer
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
     Finding,
@@ -36,6 +42,8 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view 
 
 # the only branch that serves both Maxwell..Volta and everything newer (nvidia-facts §3.1)
 LAST_FOR_OLD = "580"
+# arguments of the kernel that decide which driver takes the GPUs, with "_" for "-"
+_BOOT_WORDS = ("nouveau", "nvidia", "modprobe.blacklist", "module_blacklist", "rd.driver.", "nova_core")
 
 
 def loaded_version(ctx: Context) -> str:
@@ -49,7 +57,10 @@ def versions_match(ctx: Context) -> list[Finding]:
     if ctx.in_container and ctx.facts.is_null("driver.module.version"):
         # DRV-GPU-COUNT says whether that is a fault
         return [skip(say("no driver can be seen in this container"))]
-    remedy = ctx.run.reboot(say("Reboot: the running module is not the one of the installed libraries."))
+    remedy = boot(
+        ctx,
+        say("Load the installed module, or reboot: the running one is not that of the installed libraries."),
+    )
     loaded = ctx.facts.text("driver.module.version")
     if ctx.facts.integer_or_none("driver.smi.rc") == 18:  # NVML_ERROR_LIB_RM_VERSION_MISMATCH
         message = say("loaded module {version} and the libraries differ (nvidia-smi exit status 18)", version=loaded)
@@ -96,6 +107,10 @@ def next_boot(ctx: Context) -> list[Finding]:
     kernel = next((it for it in ctx.facts.views("kernel.installed") if it.text("release") == newest), None)
     build = ctx.run.play("nvidia_driver", say("Let the role build the module for every installed kernel."))
     if kernel is None or kernel.is_null("nvidia"):
+        failed = build_failure(ctx, newest)
+        if failed is not None:
+            message = say("after the next reboot the module is missing: {cause}", cause=failed[0])
+            return [fail(message, build_remedy(ctx), evidence=failed[1])]
         evidence = kernel.show("release", "nvidia") if kernel else ctx.facts.show("kernel.newest")
         return [
             fail(
@@ -122,7 +137,9 @@ def next_boot(ctx: Context) -> list[Finding]:
         return [fail(message, remedy, evidence=kernel.show("release", "initramfs"))]
     if not ctx.facts.flag("driver.nouveau.blacklisted"):
         return [_nouveau_may_come(ctx)]
-    return [ok(say("kernel {kernel}, the next to boot, has its NVIDIA module", kernel=newest))]
+    return [*_old_image(ctx), *_other_command_line(ctx)] or [
+        ok(say("kernel {kernel}, the next to boot, has its NVIDIA module", kernel=newest))
+    ]
 
 
 def _nouveau_may_come(ctx: Context) -> Finding:
@@ -132,6 +149,49 @@ def _nouveau_may_come(ctx: Context) -> Finding:
     message = say("nouveau is not blacklisted: after the next reboot it may take the GPU first")
     remedy = ctx.run.play("nvidia_driver", say("Let the role keep nouveau away from the GPU."))
     return fail(message, remedy, severity=Severity.MINOR, evidence=ctx.facts.show("driver.nouveau"))
+
+
+def _old_image(ctx: Context) -> list[Finding]:
+    """The boot images hold copies of our files; the stamp of our last rebuild tells which. null: there was none."""
+    if ctx.facts.is_null("kernel.initramfs"):
+        return []
+    files = ctx.facts.mapping("files")
+    # the files that the collector watches bear our name
+    ours = {path: it for path, it in ctx.facts.mapping("kernel.initramfs.inputs").items() if "gpuready" in path}
+    changed = sorted(path for path, built_in in ours.items() if built_in != _digest(files.get(path)))
+    if not changed:
+        return []
+    remedy = ctx.run.play("nvidia_driver", say("Let the role build the boot images anew."))
+    evidence = (*ctx.facts.show("kernel.initramfs"), *({"path": f"files.{p}", "value": files.get(p)} for p in changed))
+    message = say("the boot image holds another state of {files}: the next boot goes by that one", files=changed)
+    return [fail(message, remedy, severity=Severity.MINOR, evidence=evidence)]
+
+
+def _digest(file: object) -> object:
+    return file.get("sha256") if isinstance(file, Mapping) else None
+
+
+def _other_command_line(ctx: Context) -> list[Finding]:
+    """null: the boot loader does not tell what it will start."""
+    if ctx.facts.is_null("kernel.cmdline_next"):
+        return []
+    now, following = (
+        _driver_words(ctx.facts.text("kernel.cmdline")),
+        _driver_words(ctx.facts.text("kernel.cmdline_next")),
+    )
+    changed = sorted(now ^ following)
+    if not changed:
+        return []
+    remedy = boot(ctx, say("Reboot when no job is running, so that it is seen now whether the driver still works."))
+    message = say("the kernel's command line changes at the next boot: {words}", words=changed)
+    evidence = ctx.facts.show("kernel.cmdline", "kernel.cmdline_next")
+    return [fail(message, remedy, severity=Severity.MINOR, evidence=evidence)]
+
+
+def _driver_words(line: str) -> set[str]:
+    """What decides which driver takes the GPUs; the rest of a command line is not ours."""
+    words = (word.strip("\"'") for word in line.split())
+    return {word for word in words if word.replace("-", "_").startswith(_BOOT_WORDS)}
 
 
 @after_module
@@ -167,8 +227,7 @@ def _wrong_branch(ctx: Context, row: tables.Gpu, branch: int) -> list[Finding]:
         return [fail(message, remedy, observed=branch, expected=last)]
     if branch < first:
         text = say("Install branch {branch} or newer.", branch=first)
-        wanted = str(max(first, int(LAST_FOR_OLD)))
-        remedy = ctx.run.play("nvidia_driver", text, nvidia_driver_branch=wanted, nvidia_driver_allow_change=True)
+        remedy = ctx.run.play("nvidia_driver", text, nvidia_driver_allow_change=True)
         message = say(
             "branch {branch} does not support {name} yet (first: {first})", branch=branch, name=name, first=first
         )
@@ -183,19 +242,12 @@ def _wrong_flavour(ctx: Context, row: tables.Gpu) -> list[Finding]:
     if flavour == row.modules:
         return []
     if row.modules == "open":
-        text = say("Install the open kernel modules; the role's own choice of packages has them.")
-        remedy = ctx.run.play("nvidia_driver", text, nvidia_driver_allow_change=True)
+        text = say("Install the open kernel modules.")
+        remedy = ctx.run.play("nvidia_driver", text, nvidia_driver_modules="open", nvidia_driver_allow_change=True)
         message = say("{name} needs the open kernel modules, the proprietary ones are loaded", name=row.name)
         return [fail(message, remedy, observed=flavour, expected=row.modules)]
-    branch = LAST_FOR_OLD
-    text = say("Install the proprietary kernel modules of branch {branch}, the last one for this GPU.", branch=branch)
-    remedy = ctx.run.play(
-        "nvidia_driver",
-        text,
-        nvidia_driver_branch=branch,
-        nvidia_driver_packages=["cuda-drivers"],
-        nvidia_driver_allow_change=True,
-    )
+    text = say("Install the proprietary kernel modules.")
+    remedy = ctx.run.play("nvidia_driver", text, nvidia_driver_modules="proprietary", nvidia_driver_allow_change=True)
     message = say("{name} needs the proprietary kernel modules, the open ones are loaded", name=row.name)
     return [fail(message, remedy, observed=flavour, expected=row.modules)]
 
@@ -219,7 +271,7 @@ def gsp_firmware(ctx: Context) -> list[Finding]:
         if version != loaded:
             message = say("GSP firmware {version} runs under driver {loaded}", version=version, loaded=loaded)
             evidence = (*gpu.show("gsp_firmware"), *ctx.facts.show("driver.module.version"))
-            again = ctx.run.reboot(say("Reboot, so that driver and firmware start together."))
+            again = boot(ctx, say("Reboot, so that driver and firmware start together."))
             findings.append(fail(message, again, entity=label(gpu), evidence=evidence))
     if not running and flavour != "open":
         return [skip(say("this driver runs without GSP firmware"))]
@@ -237,7 +289,10 @@ def branch_minimum(ctx: Context) -> list[Finding]:
     problem, branch = _below_floor(version, floors)
     if problem is None:
         return [ok(say("driver {version} is new enough", version=version), observed=version)]
-    remedy = ctx.run.play("nvidia_driver", say("Install branch {branch}.", branch=branch), nvidia_driver_branch=branch)
+    if branch == str(version_key(version)[0]):
+        remedy = newer(ctx, say("Install the newest version of the branch."), None, version)
+    else:
+        remedy = newer(ctx, say("Install branch {branch}.", branch=branch), branch, version)
     judged = fail if policy.driver_below_floor == "fail" else warn
     return [judged(problem, remedy, observed=version)]
 
@@ -252,7 +307,7 @@ def _too_old_for_cuda(ctx: Context, version: str, cuda: str) -> list[Finding]:
         return []
     branch = str(version_key(floor)[0]) if version_key(floor)[0] > 525 else LAST_FOR_OLD
     text = say("Install branch {branch} or newer, or work with an older CUDA.", branch=branch)
-    remedy = ctx.run.play("nvidia_driver", text, nvidia_driver_branch=branch)
+    remedy = newer(ctx, text, branch, version)
     message = say(
         "driver {version} cannot run CUDA {cuda} (needs {floor} or newer)", version=version, cuda=cuda, floor=floor
     )

@@ -14,6 +14,11 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
     driver_packages,
     precompiled,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.remedies import (
+    boot,
+    key_for_secure_boot,
+    role_keeps,
+)
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
@@ -25,7 +30,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     warn,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, names, say
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import View
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import Evidence, View
 
 
 def nouveau(ctx: Context) -> list[Finding]:
@@ -38,7 +43,7 @@ def nouveau(ctx: Context) -> list[Finding]:
     remedy = ctx.run.play("nvidia_driver", say("Install the driver, which blacklists nouveau, and reboot."))
     evidence = ctx.facts.show("driver.nouveau.loaded", "driver.nouveau.module", "driver.nouveau.blacklisted")
     if loaded and installed:
-        reboot = ctx.run.reboot(say("Reboot: {module} leaves the GPU only then.", module=module))
+        reboot = boot(ctx, say("Reboot: {module} leaves the GPU only then.", module=module))
         message = say("{module} is loaded and keeps the GPU from the NVIDIA driver", module=module)
         return [fail(message, reboot, evidence=evidence)]
     if loaded:
@@ -63,26 +68,52 @@ def secure_boot(ctx: Context) -> list[Finding]:
         return [ok(say("Secure Boot is in setup mode and enforces nothing") if setup else say("Secure Boot is off"))]
     if ctx.facts.is_true("driver.module.loaded"):
         return [ok(say("the kernel asks for signed modules and accepted the NVIDIA module"))]
-    return [_refused(ctx, on)]
+    return [_not_loaded(ctx) or _planned(ctx, on) or _refused(ctx, on)]
 
 
-def _refused(ctx: Context, on: bool) -> Finding:
-    """Modules need a signature, and that of NVIDIA is not loaded."""
-    remedy = ctx.by_hand(
-        say("Turn Secure Boot off in the firmware setup, or enrol a machine owner key (mokutil) at the console."),
-        "firmware_setup",
-    )
-    evidence = ctx.facts.show("firmware.secure_boot", "firmware.lockdown", "firmware.mok_keys")
+def _evidence(ctx: Context) -> Evidence:
+    return ctx.facts.show("firmware.secure_boot", "firmware.lockdown", "firmware.mok_keys", "firmware.mok")
+
+
+def _not_loaded(ctx: Context) -> Finding | None:
+    """Modules need a signature, and that of NVIDIA is not loaded: what is known for sure."""
+    evidence, remedy = _evidence(ctx), key_for_secure_boot(ctx)
     said = next((hit for hit in _log_hits(ctx) if hit.text_or_none("signature") == "key"), None)
     if said is not None:
         message = say("the kernel refused a module because of its key: {text}", text=said.text("text"))
         return fail(message, remedy, evidence=said.show("text") + evidence)
-    signer = _signer(ctx)
     if precompiled(ctx.facts.mapping("packages.installed"), ctx.facts.text("kernel.running")):
         reboot = ctx.run.reboot(say("Reboot, or load the module; it is signed with the key of the distribution."))
         return warn(
             say("the distribution's signed NVIDIA module is installed but not loaded"), reboot, evidence=evidence
         )
+    if ctx.facts.is_true("firmware.mok.pending"):
+        message = say("a key of this machine waits to be enrolled: the next boot asks for it at the console")
+        return fail(message, remedy, evidence=evidence)
+    if ctx.facts.is_true("firmware.mok.enrolled"):
+        # the log would tell that the kernel refused the module all the same
+        ctx.facts.views("kernel_log.hits")
+        return ok(say("the key that signs the modules built here is enrolled"))
+    return None
+
+
+def _planned(ctx: Context, on: bool) -> Finding | None:
+    """What the driver role is going to do about it; the policy tells."""
+    if not on:
+        return None
+    if ctx.policy.driver_secure_boot == "signed":
+        return ok(say("Secure Boot is on, and the modules to be installed are signed with a key that it knows"))
+    if ctx.policy.driver_secure_boot == "enrol":
+        text = say("Nothing to do yet: the role stops when the key waits, and says what to do at the console.")
+        message = say(
+            "Secure Boot is on: the role gives the firmware a key, which the next boot asks for at the console"
+        )
+        return warn(message, ctx.run.play("nvidia_driver", text), evidence=_evidence(ctx))
+    return None
+
+
+def _refused(ctx: Context, on: bool) -> Finding:
+    evidence, remedy, signer = _evidence(ctx), key_for_secure_boot(ctx), _signer(ctx)
     if signer and ctx.facts.integer("firmware.mok_keys") > 0:
         message = say(
             "the NVIDIA module is signed by {signer}; whether that key is enrolled shows when it loads", signer=signer
@@ -127,18 +158,22 @@ def kernel_headers(ctx: Context) -> list[Finding]:
         return [ok(say("headers of the running kernel {release} are installed", release=release))]
     if precompiled(ctx.facts.mapping("packages.installed"), release):
         return [ok(say("kernel {release} has a precompiled NVIDIA module; no headers needed", release=release))]
-    remedy = _install(
-        ctx,
-        f"linux-headers-{release}",
-        f"kernel-devel-{release}",
-        say("Install them; if the archive has them no more, upgrade the kernel and reboot."),
-    )
+    remedy = _headers(ctx, release)
     if ctx.facts.is_true("driver.module.loaded"):
         message = say("no headers for kernel {release}: the next driver update cannot be built", release=release)
         return [warn(message, remedy)]
     message = say("no headers for the running kernel {release}: the driver cannot be built", release=release)
     complain = fail if ctx.policy.headers_missing == "fail" else warn
     return [complain(message, remedy, observed=release)]
+
+
+def _headers(ctx: Context, release: str) -> Remedy:
+    # the policy says fail where the driver is installed by other means
+    if role_keeps(ctx) and ctx.policy.headers_missing != "fail":
+        text = say("Let the role install them; if the archive has them no more, upgrade the kernel and reboot.")
+        return ctx.run.play("nvidia_driver", text)
+    text = say("Install them; if the archive has them no more, upgrade the kernel and reboot.")
+    return _install(ctx, f"linux-headers-{release}", f"kernel-devel-{release}", text)
 
 
 def compiler(ctx: Context) -> list[Finding]:

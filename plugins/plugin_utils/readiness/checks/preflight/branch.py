@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.common import (
@@ -20,16 +19,17 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.comma
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
     Finding,
+    Severity,
     fail,
     ok,
     skip,
 )
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import Gpu
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import Gpu, too_old
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import gpu as known_gpu
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import View
 
-# The branch that the role installs where nothing else is said (roles/nvidia_driver/defaults).
+# What to name where a branch was planned that does not fit: the only one that serves Maxwell to Blackwell
 USUAL_BRANCH = 580
 
 
@@ -38,20 +38,40 @@ def branch_fits(ctx: Context) -> list[Finding]:
         return nothing
     known = [(gpu, known_gpu(gpu.text("device"))) for gpu in ctx.facts.views("pci.gpus")]
     models = [(gpu, model) for gpu, model in known if model is not None]
+    old = _old(ctx, [gpu for gpu, _model in known if too_old(gpu.text("device"))], all_of_them=not models)
     if not models:
-        return [skip(say("no GPU of a known model"))]
+        return old or [skip(say("no GPU of a known model"))]
     branch = _branch(ctx)
     # the flavour matters only to models that are not indifferent to it
     flavour = _flavour(ctx) if any(model.modules != "either" for _gpu, model in models) else None
     if branch is None and flavour is None:
-        return [skip(say("no driver is planned or installed yet"))]
-    findings = [
+        return old or [skip(say("no driver is planned or installed yet"))]
+    judged = [
         finding
         for gpu, model in models
         for finding in (_age(ctx, gpu, model, branch), _modules(ctx, gpu, model, flavour))
     ]
-    return [finding for finding in findings if finding is not None] or [
+    return [*old, *(finding for finding in judged if finding is not None)] or [
         ok(say("driver branch {branch} fits the GPUs", branch=branch or say("(not named)")))
+    ]
+
+
+def _old(ctx: Context, gpus: list[View], all_of_them: bool) -> list[Finding]:
+    """GPUs from before Maxwell. Beside a newer one such a card may drive a screen; CUDA does without it."""
+    text = say("Take it out, or use a host with a GPU of Maxwell or newer.")
+    return [
+        fail(
+            say(
+                "GPU {bdf} ({device}) is too old: no driver that gets fixes supports what came before Maxwell",
+                bdf=gpu.text("bdf"),
+                device=gpu.text("device"),
+            ),
+            ctx.by_hand(text, "replace_hardware"),
+            entity=gpu.text("bdf"),
+            severity=None if all_of_them else Severity.MINOR,
+            evidence=gpu.show("device"),
+        )
+        for gpu in gpus
     ]
 
 
@@ -87,8 +107,7 @@ def _age(ctx: Context, gpu: View, model: Gpu, branch: int | None) -> Finding | N
             name=model.name,
             last=model.last_branch,
         )
-        wish = min(model.last_branch, USUAL_BRANCH)
-        remedy = _set_branch(ctx, wish, {} if model.modules != "proprietary" else _closed_packages(ctx, wish))
+        remedy = _other_branch(ctx, min(model.last_branch, USUAL_BRANCH), model)
     elif branch < model.first_branch:
         message = say(
             "driver branch {branch} is too old for {name}; {first} is the first one",
@@ -96,7 +115,7 @@ def _age(ctx: Context, gpu: View, model: Gpu, branch: int | None) -> Finding | N
             name=model.name,
             first=model.first_branch,
         )
-        remedy = _set_branch(ctx, max(model.first_branch, USUAL_BRANCH), {})
+        remedy = _other_branch(ctx, max(model.first_branch, USUAL_BRANCH), model)
     else:
         return None
     expected = {"first": model.first_branch, "last": model.last_branch}
@@ -107,17 +126,21 @@ def _modules(ctx: Context, gpu: View, model: Gpu, flavour: str | None) -> Findin
     if flavour is None or model.modules in ("either", flavour):
         return None
     details = {**_details(ctx, gpu), "observed": flavour, "expected": model.modules}
-    branch = _branch(ctx) or USUAL_BRANCH
     if model.modules == "open":
+        text = say("Install the open kernel modules.")
         remedy = ctx.run.play(
-            "nvidia_driver",
-            say("Install the open kernel modules; they are what the role takes by itself."),
-            nvidia_driver_branch=str(max(branch, model.first_branch)),
-            nvidia_driver_allow_change=True,
+            "nvidia_driver", text, None, nvidia_driver_modules="open", nvidia_driver_allow_change=True
         )
         return fail(say("{name} works with the open kernel modules only", name=model.name), remedy, **details)
-    branch = min(branch, model.last_branch or branch)
-    remedy = _set_branch(ctx, branch, _closed_packages(ctx, branch))
+    branch = _branch(ctx)
+    if branch is not None and model.last_branch is not None and branch > model.last_branch:
+        # both are wrong, and one run mends both
+        remedy = _other_branch(ctx, min(model.last_branch, USUAL_BRANCH), model)
+    else:
+        text = say("Install the proprietary kernel modules.")
+        remedy = ctx.run.play(
+            "nvidia_driver", text, None, nvidia_driver_modules="proprietary", nvidia_driver_allow_change=True
+        )
     return fail(say("{name} works with the proprietary kernel modules only", name=model.name), remedy, **details)
 
 
@@ -126,18 +149,17 @@ def _details(ctx: Context, gpu: View) -> dict[str, Any]:
     return {"entity": gpu.text("bdf"), "evidence": evidence}
 
 
-def _set_branch(ctx: Context, branch: int, more: Mapping[str, Any]) -> Remedy:
+def _other_branch(ctx: Context, branch: int, model: Gpu) -> Remedy:
+    """The role's plan finds a branch for all GPUs; one is named only where somebody has named a wrong one."""
+    inputs: dict[str, Any] = {}
+    if ctx.policy.driver_branch is not None:
+        inputs["nvidia_driver_branch"] = str(branch)
+    if ctx.policy.driver_modules is not None and model.modules != "either":
+        inputs["nvidia_driver_modules"] = model.modules
     return ctx.run.play(
         "nvidia_driver",
         say("Install a branch of the driver that supports all GPUs of this host."),
         None,
-        nvidia_driver_branch=str(branch),
         nvidia_driver_allow_change=True,
-        **more,
+        **inputs,
     )
-
-
-def _closed_packages(ctx: Context, branch: int) -> dict[str, Any]:
-    """NVIDIA's package of the proprietary driver; before 590 its name holds the branch on Ubuntu (its guide)."""
-    named = ctx.facts.text("os.id") == "ubuntu" and branch < 590
-    return {"nvidia_driver_packages": [f"cuda-drivers-{branch}" if named else "cuda-drivers"]}

@@ -53,6 +53,8 @@ def no_gpu(ctx: Context) -> list[Finding] | None:
     """Why there is no GPU to look at; None where there is one. The missing GPU itself is one red line, not ten."""
     if ctx.facts.flag("virt.wsl"):
         return [skip(say("WSL shows the GPU through /dev/dxg, not on the PCI bus"))]
+    if ctx.facts.is_true("virt.jetson"):
+        return [skip(say("the GPU of a Jetson is no PCI device"), caused_by="PRE-SCOPE")]
     if ctx.facts.views("pci.gpus"):
         return None
     cause = "PRE-AMD" if foreign_gpus(ctx) else "PRE-GPU-PCI"

@@ -23,6 +23,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     warn,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import gpu as known_gpu
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import too_old
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import names, say
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import Evidence, View
 
@@ -52,6 +53,8 @@ def other_makers(ctx: Context) -> list[Finding]:
 def gpu_on_pci(ctx: Context) -> list[Finding]:
     if ctx.facts.flag("virt.wsl"):
         return [skip(say("WSL shows the GPU through /dev/dxg, not on the PCI bus"))]
+    if ctx.facts.is_true("virt.jetson"):
+        return [skip(say("the GPU of a Jetson is no PCI device"), caused_by="PRE-SCOPE")]
     gpus, expected = ctx.facts.views("pci.gpus"), ctx.policy.expected_gpus
     count = len(gpus)
     details = {"observed": count, "expected": "at least 1" if expected is None else expected}
@@ -96,9 +99,11 @@ def gpu_known(ctx: Context) -> list[Finding]:
     if nothing := no_gpu(ctx):
         return nothing
     gpus = ctx.facts.views("pci.gpus")
-    strangers = [gpu for gpu in gpus if known_gpu(gpu.text("device")) is None]
+    strangers = [gpu for gpu in gpus if known_gpu(gpu.text("device")) is None and not too_old(gpu.text("device"))]
     remedy = ctx.by_hand(say("Update the collection; until then nothing is judged that depends on the model."))
     seen = sorted({known.name for gpu in gpus if (known := known_gpu(gpu.text("device")))})
+    if not strangers and not seen:
+        return [skip(say("these GPUs are too old to be listed"), caused_by="PRE-BRANCH-FIT")]
     return [
         warn(
             say("GPU {bdf} has the unknown device id {device}", bdf=gpu.text("bdf"), device=gpu.text("device")),

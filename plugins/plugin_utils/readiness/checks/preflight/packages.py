@@ -10,6 +10,12 @@ import shlex
 from collections.abc import Mapping
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.common import not_ours
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.remedies import (
+    DRIVER,
+    NO_DRIVER,
+    hold,
+    role_keeps,
+)
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
@@ -23,12 +29,6 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, names, say
 
-# What starts like a driver's package and is none: repository files, pins, and a tool that gives advice.
-_NO_DRIVER = re.compile(r"nvidia-driver-(pinning|assistant|local-repo)")
-_DRIVER = re.compile(
-    r"nvidia-driver|nvidia-open|nvidia-kernel|nvidia-dkms|nvidia-headless|cuda-drivers"
-    r"|kmod-nvidia|akmod-nvidia|linux-modules-nvidia-"
-)
 # Packages that come with a driver but carry a version of their own in Debian, or stay behind without harm.
 _OWN_VERSION = re.compile(
     r"nvidia-(persistenced|modprobe|settings|xconfig|firmware|prime|container|installer|support|egl)"
@@ -36,6 +36,10 @@ _OWN_VERSION = re.compile(
 )
 # a driver's version has a branch of three digits; dates (20220217), kernels (6.8.0) and tools (1.20.0) do not match
 _VERSION = re.compile(r"(?:\d+:)?(\d{3}\.\d{2,3}(?:\.\d{2})?)(?!\d)")
+# the branch in a name: libnvidia-compute-550, nvidia-dkms-580-open
+_BRANCH = re.compile(r"-(\d{3})(?=-|$)")
+# modules that were built for one kernel: an older kernel keeps those of the driver that it had
+_FOR_ONE_KERNEL = re.compile(r"kmod-nvidia(-open)?-\d{3}\.\d+|kmod-nvidia-.*-\d+\.\d+\.\d+-")
 # packages that hold or build the kernel modules; those of Ubuntu that belong to one kernel do not clash
 _OPEN_MODULES = re.compile(
     r"nvidia-dkms-(\d+-)?(server-)?open|nvidia-kernel-open-dkms|nvidia-open-kernel-dkms|kmod-nvidia-open"
@@ -46,7 +50,7 @@ _CLOSED_MODULES = re.compile(r"nvidia-dkms(-\d+)?(-server)?$|nvidia-kernel-dkms$
 def driver_packages(ctx: Context) -> bool:
     """Is a driver installed by packages, loaded or not."""
     installed = ctx.facts.mapping("packages.installed")
-    return any(_DRIVER.match(name) and not _NO_DRIVER.match(name) for name in installed)
+    return any(DRIVER.match(name) and not NO_DRIVER.match(name) for name in installed)
 
 
 def precompiled(installed: Mapping[str, object], release: str) -> bool:
@@ -62,7 +66,7 @@ def driver_versions(installed: Mapping[str, object]) -> dict[str, str]:
         ours = name.startswith(
             ("nvidia", "libnvidia", "libcuda1", "cuda-drivers", "kmod-nvidia", "xserver-xorg-video-nvidia")
         )
-        if match and ours and not _OWN_VERSION.match(name) and not _NO_DRIVER.match(name):
+        if match and ours and not any(rule.match(name) for rule in (_OWN_VERSION, NO_DRIVER, _FOR_ONE_KERNEL)):
             found[name] = match.group(1)
     return found
 
@@ -96,9 +100,7 @@ def mixed_packages(ctx: Context) -> list[Finding]:
         loaded = ctx.facts.text_or_none("driver.module.version")
         keep = loaded if loaded in versions else versions[-1]
         odd = sorted(name for name, version in found.items() if version != keep)
-        remedy = _remove(
-            ctx, odd, say("Remove the packages that are not of {keep}, then run the role nvidia_driver.", keep=keep)
-        )
+        remedy = _one_version(ctx, keep, odd)
         message = say("driver packages of the versions {versions} are mixed: {odd}", versions=versions, odd=names(odd))
         evidence = tuple({"path": f"packages.installed.{name}", "value": installed[name]} for name in odd[:6])
         return [fail(message, remedy, observed=versions, expected=keep, evidence=evidence)]
@@ -110,6 +112,17 @@ def mixed_packages(ctx: Context) -> list[Finding]:
         evidence = tuple({"path": f"packages.installed.{n}", "value": installed[n]} for n in flavours.values())
         return [fail(message, remedy, observed=sorted(flavours), evidence=evidence)]
     return [ok(say("driver packages of one version, {version}", version=versions[0]), observed=versions[0])]
+
+
+def _one_version(ctx: Context, keep: str, odd: list[str]) -> Remedy:
+    """The role brings its own parts to one version; packages that are named after another branch are none of them."""
+    branch = keep.split(".")[0]
+    strays = [name for name in odd if any(number != branch for number in _BRANCH.findall(name))]
+    if strays or not role_keeps(ctx):
+        text = say("Remove the packages that are not of {keep}, then run the role nvidia_driver.", keep=keep)
+        return _remove(ctx, strays or odd, text)
+    text = say("Let the role bring all parts to one version; it refuses while a job uses the GPUs.")
+    return ctx.run.play("nvidia_driver", text)
 
 
 def runfile(ctx: Context) -> list[Finding]:
@@ -172,15 +185,11 @@ def unattended(ctx: Context) -> list[Finding]:
     open_to_it = [name for name in packages if name not in holds and not _excluded(name, excludes)]
     if not open_to_it:
         return [ok(say("automatic upgrades leave the driver alone"))]
-    hold = "dnf versionlock add" if ctx.facts.text("packages.manager") == "dnf" else "apt-mark hold"
-    remedy = ctx.run.shell_line(
-        f"{hold} {shlex.join(open_to_it)}", say("Hold the driver; let the hold go for an upgrade that you plan.")
-    )
     message = say(
         "automatic upgrades may replace the driver under running jobs: {packages}", packages=names(open_to_it)
     )
     evidence = ctx.facts.show("packages.unattended.enabled", "packages.unattended.excludes", "packages.holds")
-    return [warn(message, remedy, observed=open_to_it, evidence=evidence)]
+    return [warn(message, hold(ctx, open_to_it), observed=open_to_it, evidence=evidence)]
 
 
 def _excluded(name: str, patterns: list[str]) -> bool:

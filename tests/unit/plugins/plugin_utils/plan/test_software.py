@@ -147,8 +147,20 @@ def test_a_contradiction_names_its_rung_and_what_works(
 
 
 def test_where_the_driver_may_change_a_newer_branch_is_named_too() -> None:
-    error = refused(lambda: torch_choice.choose(base(RTX3090, driver="550.163.01"), Wish("2.15")))
+    running = base(RTX3090, driver="550.163.01", working=True)
+    error = refused(lambda: torch_choice.choose(running, Wish("2.15")))
     assert error.nearest[-1].vars == {"nvidia_driver_branch": "580", "nvidia_driver_allow_change": True}
+    # nothing that works is replaced where nothing runs yet
+    error = refused(lambda: images.wished(base(RTX3090, driver="550.163.01"), "13.0"))
+    assert error.nearest[-1].vars == {"nvidia_driver_branch": "580"}
+
+
+def test_a_branch_that_the_machine_cannot_go_to_is_not_named() -> None:
+    # loaded, and held by no package: the plan of the driver refuses to replace it
+    stuck = make_plan(machine(["2204"], "550.163.01"), make_wishes({"torch": "2.15"}))["refusal"]
+    assert [sorted(near["vars"]) for near in stuck["nearest"]] == [["plan_torch", "plan_torch_cuda"]]
+    free = make_plan(machine(["2204"]), make_wishes({"torch": "2.15", "driver_branch": "550"}))["refusal"]
+    assert free["nearest"][-1]["vars"] == {"nvidia_driver_branch": "580"}
 
 
 def test_python_too_old_for_the_release() -> None:

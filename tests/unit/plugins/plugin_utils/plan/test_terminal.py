@@ -46,6 +46,13 @@ def test_the_parts_of_a_table() -> None:
     assert "nvidia/cuda:13.0.3-cudnn-devel-ubuntu24.04" in values
 
 
+def test_entries_of_a_list_have_a_line_each_and_equal_ones_are_counted() -> None:
+    lines = terminal.table(planned(machine(["2204", "2204", "2684"]), driver_packages=["one", "two"]))
+    shown = [line[18:42].strip() for line in lines]
+    assert "2 x NVIDIA GeForce RTX" in shown and "NVIDIA GeForce RTX 4090" in shown
+    assert shown.index("two") == shown.index("one") + 1
+
+
 def test_a_refusal_stands_under_the_choices_and_can_be_copied() -> None:
     lines = terminal.table(planned(machine(["2b85"]), cuda_image="cu121"))
     at = next(number for number, line in enumerate(lines) if line.startswith("refused (image): CUDA 12.1"))

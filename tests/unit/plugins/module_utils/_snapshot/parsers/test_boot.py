@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import boot
 from hypothesis import given
@@ -112,3 +114,15 @@ def test_anything_is_a_configuration(text: str) -> None:
     assert expanded == " ".join(expanded.split())
     boot.uses_entries(text)
     boot.newest_first([found, boot.entry("y", text)])
+
+
+@pytest.mark.parametrize("text", ["\n" * 100000, " " * 100000, "set a" * 20000, "menuentry " + "'" * 100000])
+def test_time_grows_with_the_length_and_not_with_its_square(text: str) -> None:
+    began = time.process_time()
+    boot.settings(text)
+    boot.default(text, {})
+    boot.first_entry("menuentry 'a' {\n" + text)
+    boot.uses_entries(text)
+    boot.entry("x", text)
+    # with "^\\s*" the first text took a minute
+    assert time.process_time() - began < 2

@@ -293,16 +293,62 @@ def test_a_dead_network_is_one_red_line(results_of: Callable[..., list[dict[str,
     assert results_of("PRE-NET-APT", changes=changes)[0]["caused_by"] == "PRE-NET-PYPI"
 
 
-def test_gpus_of_a_model_that_needs_closed_modules_get_their_package(
-    results_of: Callable[..., list[dict[str, Any]]],
-) -> None:
+def test_gpus_of_a_model_that_needs_closed_modules_get_them(results_of: Callable[..., list[dict[str, Any]]]) -> None:
     policy = {"driver_branch": "590", "driver_modules": "open"}
-    for system, package in (("ubuntu", "cuda-drivers-580"), ("debian", "cuda-drivers")):
-        changes = {"pci.gpus.0.device": "1db6", "os.id": system}
-        age, modules = results_of("PRE-BRANCH-FIT", changes=changes, policy=policy)
-        for result in (age, modules):
-            assert result["remedy"]["vars"]["nvidia_driver_packages"] == [package]
-            assert result["remedy"]["vars"]["nvidia_driver_branch"] == "580"
+    age, modules = results_of("PRE-BRANCH-FIT", changes={"pci.gpus.0.device": "1db6"}, policy=policy)
+    for result in (age, modules):
+        assert result["remedy"]["vars"] == {
+            "nvidia_driver_allow_change": True,
+            "nvidia_driver_branch": "580",
+            "nvidia_driver_modules": "proprietary",
+        }
+
+
+def test_where_nobody_named_a_branch_the_plan_finds_one(results_of: Callable[..., list[dict[str, Any]]]) -> None:
+    changes = {"pci.gpus.0.device": "1db6", "driver.module.version": "590.48.01"}
+    (age, modules) = results_of("PRE-BRANCH-FIT", changes=changes)
+    assert age["remedy"]["vars"] == modules["remedy"]["vars"] == {"nvidia_driver_allow_change": True}
+
+
+@pytest.mark.parametrize(
+    ("installed", "files", "loaded", "keeps"),
+    [
+        ({}, {}, False, True),  # the role will install it
+        ({}, {}, True, False),  # a .run file, or the owner's
+        ({"nvidia-driver-cuda": "1", "nvidia-smi-580": "1"}, {}, True, True),
+        ({"nvidia-driver-pinning-580": "580-1"}, {}, True, False),
+        ({"nvidia-utils-580-server": "1", "nvidia-dkms-580-server": "1"}, {}, True, False),
+        ({"nvidia-utils-580-server": "1"}, {"/etc/modprobe.d/gpuready-nouveau.conf": {}}, True, True),
+        ({"akmod-nvidia": "1", "kmod-nvidia-6.1": "1"}, {}, True, False),
+        ({"nvidia-smi": "1", "nvidia-kernel-dkms": "1"}, {}, False, False),
+    ],
+)
+def test_whose_driver_it_is(
+    installed: dict[str, str], files: dict[str, Any], loaded: bool, keeps: bool, snapshot: Callable[..., dict[str, Any]]
+) -> None:
+    data = snapshot("ready_host", {"packages.installed": installed, "files": files, "driver.module.loaded": loaded})
+    ctx = Context(View(data), make_policy(None, CHECK_IDS), Commands("h"))
+    assert remedies.role_keeps(ctx) is keeps
+
+
+@pytest.mark.parametrize(
+    ("odd", "strays"), [("libnvidia-compute-570", True), ("libnvidia-compute-580", False), ("libcuda1", False)]
+)
+def test_what_no_set_holds_is_removed(
+    odd: str, strays: bool, results_of: Callable[..., list[dict[str, Any]]]
+) -> None:
+    (result,) = results_of("PRE-MIXED-PKGS", changes={f"packages.installed.{odd}": "570.211.01-1"})
+    assert ("apt-get -y remove" in result["remedy"]["command"]) is strays
+    assert (result["remedy"]["role"] == "nvidia_driver") is not strays
+
+
+def test_modules_of_an_older_kernel_are_no_second_driver() -> None:
+    installed = {
+        "kmod-nvidia-open-dkms": "3:580.159.03-1.el9",
+        "kmod-nvidia-580.95.05-5.14.0-570.12.1": "3:580.95.05-1.el9",
+        "nvidia-driver-cuda": "3:580.159.03-1.el9",
+    }
+    assert set(packages.driver_versions(installed).values()) == {"580.159.03"}
 
 
 @pytest.mark.parametrize(
