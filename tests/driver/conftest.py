@@ -81,7 +81,7 @@ def dkms(kernel: str, rootfs: concurrent.futures.Future[Path]) -> Iterator[machi
         machines.prepare(machine, "bookworm")
     etc, packages = machine.etc(), machine.packages()
     with machines.timed("install Debian's driver, with its build by DKMS"):
-        run = machine.role(nvidia_driver_source="distribution")
+        run = machine.role(nvidia_driver_source="distribution", nvidia_driver_modules="open")
     yield machines.DriverHost(machine, kernel, etc, packages, run)
     machines.remove_host(DKMS_HOST)
 

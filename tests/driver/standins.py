@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-KEYRING = "/usr/share/keyrings/gpuready-test-debian-archive-keyring.gpg"
+KEYRING = "/usr/local/share/keyrings/debian-archive-keyring.gpg"
 _USER = "gpuready tests (stand-in archive) <tests@example.invalid>"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import machines
 from machines import DriverHost
 
+INPUTS = {"nvidia_driver_source": "distribution", "nvidia_driver_modules": "open"}
 SET = ("nvidia-open-kernel-dkms", "nvidia-smi", "libcuda1")
 # A repository that offers newer versions of what is held, and of one package that is not
 BAIT = """
@@ -82,14 +83,14 @@ def test_the_hold_survives_a_full_upgrade(dkms: DriverHost) -> None:
 
 def test_the_second_run_changes_nothing(dkms: DriverHost) -> None:
     with machines.timed("second run"):
-        again = dkms.machine.role(nvidia_driver_source="distribution")
+        again = dkms.machine.role(**INPUTS)
     assert (again.rc, again.changed) == (0, 0), again.output[-3000:]
 
 
 def test_absent_leaves_the_machine_as_it_was(dkms: DriverHost) -> None:
     """Packages, and /etc byte for byte; nothing of the driver is left where kernels look."""
     with machines.timed("take the driver away"):
-        run = dkms.machine.role(nvidia_driver_source="distribution", nvidia_driver_state="absent")
+        run = dkms.machine.role(**INPUTS, nvidia_driver_state="absent")
     assert run.rc == 0, run.errors or run.output[-3000:]
     assert sorted(set(dkms.machine.packages()) ^ set(dkms.packages)) == []
     assert sorted(set(dkms.machine.etc()) ^ set(dkms.etc)) == []

@@ -21,7 +21,11 @@ import vm
 
 State = tuple[list[str], list[str]]
 
-INPUTS = {"nvidia_driver_source": "distribution", "nvidia_driver_reboot": "when_needed"}
+INPUTS = {
+    "nvidia_driver_source": "distribution",
+    "nvidia_driver_modules": "open",
+    "nvidia_driver_reboot": "when_needed",
+}
 # Once, where the initial file system would be made: say so, and stay there until the power goes
 CUT = """#!/bin/sh
 [ "$1" != prereqs ] || exit 0
@@ -42,7 +46,10 @@ def machine(disk: Path, built: standins.Built, tmp_path_factory: pytest.TempPath
         try:
             with machines.timed("boot the virtual machine"):
                 one.power_on()
-            one.ssh(f"cat > {standins.KEYRING}", stdin=(archive / "keyring.gpg").read_bytes())
+            one.ssh(
+                f"mkdir -p $(dirname {standins.KEYRING}) && cat > {standins.KEYRING}",
+                stdin=(archive / "keyring.gpg").read_bytes(),
+            )
             source = f"Types: deb\nURIs: {url}\nSuites: bookworm\nComponents: main\nSigned-By: {standins.KEYRING}\n"
             one.ssh("cat > /etc/apt/sources.list.d/debian.sources && apt-get update -qq", stdin=source.encode())
             yield one
@@ -81,7 +88,7 @@ def test_power_cut_before_the_initramfs_is_made(machine: vm.Vm, before: State) -
         try:
             until = time.monotonic() + 300
             while "POWER-CUT-NOW" not in machine.console.read_text(errors="replace"):
-                assert run.poll() is None and time.monotonic() < until, run.stdout.read()[-4000:] if run.stdout else ""
+                assert run.poll() is None and time.monotonic() < until, "the run ended, or never came to the image"
                 time.sleep(0.2)
             machine.cut_power()
         finally:

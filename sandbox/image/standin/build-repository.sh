@@ -8,7 +8,7 @@
 #                                                 module does not compile
 #   OUT/archive                                   flat, plays the distribution's archive: kernel headers, gcc, make, dkms
 set -eu
-src=$1 out=$2
+src=$1 out=$2 arch=
 for file in lib toolkit parts driver archive; do
   # shellcheck source=/dev/null
   . "$src/$file.sh"

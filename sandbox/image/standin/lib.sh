@@ -67,7 +67,7 @@ CONF
 }
 
 sign() { # DIRECTORY ORIGIN: a flat repository
-  cd "$1"
+  cd "$1" || exit 1
   apt-ftparchive packages . > Packages
   gzip -kf Packages
   apt-ftparchive -o "APT::FTPArchive::Release::Origin=$2" -o "APT::FTPArchive::Release::Label=$2" release . > ../Release.new

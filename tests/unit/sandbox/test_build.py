@@ -36,7 +36,9 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "log"
 
 
-def build(tmp_path: Path, log: Path, registry: bool, **programs: str) -> subprocess.CompletedProcess[str]:
+def build(
+    tmp_path: Path, log: Path, registry: bool, image: str = "trixie", **programs: str
+) -> subprocess.CompletedProcess[str]:
     folder, images = tmp_path / "bin", tmp_path / "images"
     folder.mkdir(exist_ok=True)
     images.mkdir(exist_ok=True)
@@ -44,7 +46,7 @@ def build(tmp_path: Path, log: Path, registry: bool, **programs: str) -> subproc
         (folder / name).write_text(f"#!/bin/sh\n{body}\n")
         (folder / name).chmod(0o755)
     return subprocess.run(
-        [str(BUILD), "trixie"],
+        [str(BUILD), image],
         env={
             "PATH": f"{folder}:/usr/bin:/bin",
             "LOG": str(log),
@@ -86,3 +88,20 @@ def test_what_molecule_and_the_inventory_need_is_left_behind(tmp_path: Path, log
     assert build(tmp_path, log, registry=True).returncode == 0
     left = {path.name for path in (tmp_path / "state").iterdir()}
     assert left >= {"image-trixie", "repository-fingerprint-trixie", "id_ed25519", "machine.json", "images"}
+
+
+def test_a_variant_that_does_not_exist_is_named_with_those_that_do(tmp_path: Path, log: Path) -> None:
+    done = build(tmp_path, log, registry=True, image="trixie-nothing")
+    assert done.returncode == 1
+    assert "'nothing'" in done.stderr and "ubuntu_identity" in done.stderr and "rhel_identity" in done.stderr
+    assert "docker build" not in log.read_text()
+
+
+def test_a_variant_is_built_on_the_host_of_its_suite(tmp_path: Path, log: Path) -> None:
+    assert build(tmp_path, log, registry=True, image="trixie-rhel_identity").returncode == 0
+    built = [line for line in log.read_text().splitlines() if line.startswith("docker build ")]
+    assert ["--build-arg HOST=" in line for line in built] == [False, True]
+    names = {path.name for path in (tmp_path / "state").iterdir()}
+    assert names >= {"image-trixie", "image-trixie-rhel_identity", "repository-fingerprint-trixie-rhel_identity"}
+    left = (tmp_path / "state" / "image-trixie").read_text().strip()
+    assert f"HOST={left}" in built[1]

@@ -41,6 +41,7 @@ WATCHED = (
     "/etc/modprobe.d/*gpuready*",
     "/etc/modules-load.d/*gpuready*",
     "/etc/dracut.conf.d/*gpuready*",
+    "/var/lib/gpuready/nvidia-driver.json",
     "/opt/gpuready/**",
 )
 

@@ -3,7 +3,7 @@
 #   OUT/rhel9, OUT/rhel10                 installed/ (what the host starts with), BaseOS/, AppStream/ (compiler, headers, dkms)
 #   OUT/compute/cuda/repos/rhelN/<machine>  NVIDIA's repository; the one for RHEL 9 with module streams
 set -eu
-src=$1 out=$2
+src=$1 out=$2 stage=
 for file in lib parts; do
   # shellcheck source=/dev/null
   . "$src/$file.sh"
@@ -37,7 +37,7 @@ driver_tree() { # VERSION
   to_usr
 }
 fabric_tree() { new_stage; part_fabricmanager "$1"; library libnvidia-nscq "$1"; library libnvsdm "$1"; to_usr; }
-to_usr() { mkdir -p "$stage/usr/lib/systemd"; mv "$stage/lib/systemd/system" "$stage/usr/lib/systemd/system"; rm -rf "$stage/lib" "$stage/DEBIAN"; }
+to_usr() { mkdir -p "$stage/usr/lib/systemd"; mv "$stage/lib/systemd/system" "$stage/usr/lib/systemd/system"; rm -rf "${stage:?}/lib" "$stage/DEBIAN"; }
 
 driver() { # VERSION RELEASE-OF-RHEL
   dir=$out/compute/cuda/repos/rhel$2/$folder

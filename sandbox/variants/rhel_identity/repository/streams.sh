@@ -9,8 +9,8 @@ artifacts() { # BRANCH KMOD-TO-LEAVE-OUT
   done | awk -v branch="$1." -v other="$2" 'index($3, branch) == 1 && $1 != other && $1 !~ /fabricmanager|nscq|nvsdm/ { print "      - " $2 }'
 }
 stream() { # NAME BRANCH open|dkms
-  kmod=kmod-nvidia-open-dkms other=kmod-nvidia-latest-dkms
-  [ "$3" = open ] || { kmod=kmod-nvidia-latest-dkms; other=kmod-nvidia-open-dkms; }
+  kmod="kmod-nvidia-open-dkms" other="kmod-nvidia-latest-dkms"
+  [ "$3" = open ] || { kmod="kmod-nvidia-latest-dkms"; other="kmod-nvidia-open-dkms"; }
   cat <<YAML
 ---
 document: modulemd

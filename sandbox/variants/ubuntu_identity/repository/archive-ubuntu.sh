@@ -55,13 +55,13 @@ archive_base() { # DIR KERNEL
 }
 
 suite() { # NAME, in $out/ubuntu with pool/NAME/main and pool/NAME/restricted
-  cd "$out/ubuntu"
+  cd "$out/ubuntu" || exit 1
   for component in main restricted; do
     mkdir -p "dists/$1/$component/binary-$arch" "pool/$1/$component"
     apt-ftparchive packages "pool/$1/$component" > "dists/$1/$component/binary-$arch/Packages"
     gzip -kf "dists/$1/$component/binary-$arch/Packages"
   done
-  cd "dists/$1"
+  cd "dists/$1" || exit 1
   apt-ftparchive -o APT::FTPArchive::Release::Origin=Ubuntu -o APT::FTPArchive::Release::Label=Ubuntu -o "APT::FTPArchive::Release::Suite=$1" \
     -o APT::FTPArchive::Release::Codename=noble -o APT::FTPArchive::Release::Version=24.04 -o "APT::FTPArchive::Release::Architectures=$arch" \
     -o 'APT::FTPArchive::Release::Components=main restricted' release . > ../Release.new

@@ -5,7 +5,7 @@
 #   OUT/compute/cuda/repos/ubuntu2404/<machine>    NVIDIA's flat repository
 # noble holds what was there at the release; the two others what came later.
 set -eu
-src=$1 out=$2
+src=$1 out=$2 arch=
 for file in lib parts driver archive nvidia-ubuntu archive-ubuntu; do
   # shellcheck source=/dev/null
   . "$src/$file.sh"

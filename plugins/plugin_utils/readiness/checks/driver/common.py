@@ -51,6 +51,8 @@ DRIVER_PACKAGES = (
     "nvidia-headless",
     "linux-modules-nvidia",
     "kmod-nvidia",
+    "akmod-nvidia",
+    "xorg-x11-drv-nvidia",
 )
 
 

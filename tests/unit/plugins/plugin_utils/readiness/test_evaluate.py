@@ -109,7 +109,7 @@ NEEDS = {
     "DRV-THROTTLE-HIST": "gpus", "DRV-IDLE": "gpus", "DRV-ENV": "environment", "DRV-HOLD": "packages",
     "CTR-DOCKER": "docker.reachable", "CTR-DOCKER-VER": "docker.version", "CTR-DAEMON-JSON": "daemon_json",
     "CTR-RESTART": "docker.restart_pending", "CTR-COMPOSE": "docker.compose_version",
-    "DRV-SET": "packages.installed", "CTR-STORAGE": "docker.storage_driver", "CTR-SECURITY": "docker.security_options", "CTR-TOOLKIT": "toolkit",
+    "CTR-STORAGE": "docker.storage_driver", "CTR-SECURITY": "docker.security_options", "CTR-TOOLKIT": "toolkit",
     "CTR-TOOLKIT-CVE": "toolkit.version", "CTR-RUNTIME": "docker.runtimes", "CTR-NO-CGROUPS": "toolkit.no_cgroups",
     "CTR-MODE": "toolkit.mode", "CTR-CDI-SPEC": "cdi", "CTR-CDI-FRESH": "cdi", "CTR-CDI-REFRESH": "services",
     "CTR-CDI-ENGINE": "docker.cdi_spec_dirs", "CTR-RUNC": "docker.runc_version", "CTR-NVML-LOST": "docker.containers",
@@ -117,7 +117,7 @@ NEEDS = {
     "DEV-CUDA-DRIVER": "dev", "DEV-LIBCUDA": "dev", "DEV-PYTHON": "dev", "DEV-TORCH": "dev", "DEV-TORCH-CUDA": "dev",
     "DEV-TORCH-ARCH": "dev", "DEV-TORCH-DRIVER": "dev", "DEV-SHM": "dev", "DEV-ULIMIT": "dev", "DEV-SSHD": "dev",
     "DEV-SSH-SAFE": "dev", "DEV-SSH-ENV": "dev", "DEV-JUPYTER": "dev", "DEV-MOUNTS": "dev", "DEV-PERSIST": "dev",
-    "DEV-LOCALE": "dev",
+    "DEV-LOCALE": "dev", "DRV-SET": "packages.installed",
 }  # fmt: skip
 
 

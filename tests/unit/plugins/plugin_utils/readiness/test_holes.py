@@ -40,6 +40,8 @@ DEFAULT = make_policy(None, CHECK_IDS)
 # Keys of free maps: one less is another, valid machine, not a gap.
 FREE_MAPS = {
     "packages.installed": "a package that is not listed is not installed",
+    "files": "a file that is not listed is not there",
+    "kernel.initramfs.inputs": "a file that is not listed was not built in",
     "network.proxies.environment": "a variable that is not listed is not set",
     "gpus.0.errors": "a leaf that is not listed was read without an error",
     "gpus.0.throttle.counters_us": "each driver has its own set of counters",
@@ -81,10 +83,13 @@ NULL_IS_AN_ANSWER = {
     "it is not set, not installed or not configured": (
         "DRV-FABRIC packages.installed.nvidia-fabricmanager", "PRE-APT-SOURCES packages.sources.0.signed_by",
         "PRE-DNS-PROXY network.proxies.environment.*", "PRE-DOCKER-CONFLICT packages.snaps",
-        "PRE-MIXED-PKGS packages.installed.*", "PRE-UNATTENDED packages.installed.*",
+        "PRE-MIXED-PKGS packages.installed.*", "PRE-UNATTENDED packages.installed.*", "DRV-SET packages.installed.*",
         "DEV-PYTHON dev.containers.0.jupyter", "DEV-RUNNING docker.containers.0.health",
         "DEV-TORCH-CUDA dev.containers.0.torch", "DEV-TORCH-CUDA dev.containers.0.envs.0.torch",
         "DEV-TORCH-ARCH dev.containers.0.envs.0.torch", "DEV-TORCH-ARCH dev.containers.0.envs.0.torch.conda_build",
+    ),
+    "no image was rebuilt by us, or without this file; the boot loader does not tell what it starts": (
+        "DRV-NEXT-BOOT kernel.initramfs*", "DRV-NEXT-BOOT kernel.cmdline_next",
     ),
     "it could not be compared; the other measures of the same thing are left": (
         "PRE-MIRROR-FRESH network.endpoints.0.released", "PRE-MIRROR-FRESH network.endpoints.0.valid_until",

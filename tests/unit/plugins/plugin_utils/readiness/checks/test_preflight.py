@@ -6,7 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight import packages
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight import packages, remedies
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Commands
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import Context
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import make_policy
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.registry import CHECK_IDS
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import View
 
 DROP = "<dropped>"
 NO_GPU: dict[str, Any] = {"pci.gpus": []}
@@ -334,9 +339,7 @@ def test_whose_driver_it_is(
 @pytest.mark.parametrize(
     ("odd", "strays"), [("libnvidia-compute-570", True), ("libnvidia-compute-580", False), ("libcuda1", False)]
 )
-def test_what_no_set_holds_is_removed(
-    odd: str, strays: bool, results_of: Callable[..., list[dict[str, Any]]]
-) -> None:
+def test_what_no_set_holds_is_removed(odd: str, strays: bool, results_of: Callable[..., list[dict[str, Any]]]) -> None:
     (result,) = results_of("PRE-MIXED-PKGS", changes={f"packages.installed.{odd}": "570.211.01-1"})
     assert ("apt-get -y remove" in result["remedy"]["command"]) is strays
     assert (result["remedy"]["role"] == "nvidia_driver") is not strays
