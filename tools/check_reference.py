@@ -34,7 +34,7 @@ HEAD = """# Readiness checks
 - **Severity**: a failed blocker or major check makes the host not ready. A minor or info check only warns. The policy
   can change the severity of each check (`severity`), leave it out (`skip`), or waive it until a day (`waive`).
 - **What fails it**: the messages, with `{{}}` around what is filled in. *warn* in front: this one only warns.
-- **What mends it**: a role of the road, or what a person does. Each report names the whole command.
+- **What mends it**: a role of the road, a playbook, or what a person does. Each report names the whole command.
 - ◦ behind an id: the check looks at a GPU, and is skipped where the policy expects none. ▫: it belongs to the host, and
   is skipped in a rented container.
 """
@@ -106,10 +106,13 @@ def template(text: Any) -> str:
 
 
 def remedy(given: Any) -> str:
-    """A role of the road, or in words what a person does."""
+    """A role of the road, a playbook of its own, or in words what a person does."""
     judges = _module("commands").JUDGES
     if given.role is not None and given.role not in judges:
         return f"`{given.role}`"
+    upgrade = str(_module("commands").UPGRADE)
+    if upgrade in given.command:
+        return f"`{upgrade}`"
     if given.action == "set_var":
         return "policy" if all(name.endswith("_policy") for name in given.vars) else "a setting"
     return "by hand" if given.action == "none" else str(given.action).replace("_", " ")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import commands
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
 from helpers import ROLES, ROOT, load_yaml, role_files
 
 READINESS = sorted((ROOT / "plugins" / "plugin_utils" / "readiness").rglob("*.py"))
@@ -43,6 +44,12 @@ def test_a_remedy_names_a_role_and_its_inputs(where: str, role: str, variables: 
     assert role in ROLES, where
     connection = {"ansible_become"}  # Ansible's own
     assert set(variables) - INPUTS - connection == set(), where
+
+
+def test_the_playbook_that_replaces_a_driver_exists_beside_the_road() -> None:
+    assert (ROOT / "playbooks" / commands.UPGRADE).is_file()
+    remedy = commands.Commands("h", playbook="playbooks/site.yml").upgrade_driver(say("x"), nvidia_driver_branch="580")
+    assert remedy.command.startswith(f"ansible-playbook playbooks/{commands.UPGRADE} -i ")
 
 
 def test_the_roles_in_order_of_the_road_all_exist() -> None:

@@ -42,8 +42,7 @@ def converge(host: Host, *extra: str) -> subprocess.CompletedProcess[str]:
 def parts(host: Host) -> dict[str, str]:
     """The installed packages that carry the driver's version (modules of the archive carry their kernel's)."""
     listed = host.check_output("dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\\n' '*nvidia*'")
-    words = (line.split() for line in listed.splitlines())
-    found = {name: version for status, name, version in words if status == "ii"}
+    found = dict(line.split()[1:] for line in listed.splitlines() if line.startswith("ii"))
     return {name: v for name, v in found.items() if not name.startswith(("linux-modules", "nvidia-driver-pinning"))}
 
 

@@ -173,11 +173,13 @@ def _none(machine: Machine, reason: Text, made: list[Choice], source: str = "non
 
 def _as_it_is(machine: Machine, made: list[Choice]) -> Driver:
     """A driver that works and is none of our sets: nothing of it is touched."""
-    branch = str(tables.branch_of(machine.loaded))
+    number = tables.branch_of(machine.loaded)
+    branch = None if number is None else str(number)
+    known = say("its version could not be read") if number is None else reasons.state(number, machine.loaded)
     outcome, why = secure_boot.running(machine)
     made += [
         Choice("driver_source", say("Source of the driver"), "as_is", reasons.as_it_is(machine)),
-        Choice("driver_branch", say("Branch of the driver"), branch, reasons.state(int(branch), machine.loaded)),
+        Choice("driver_branch", say("Branch of the driver"), branch, known),
         Choice("driver_modules", say("Kernel modules"), machine.loaded_flavour, say("those that are loaded")),
         Choice("secure_boot", say("Secure Boot"), outcome, why),
     ]

@@ -23,7 +23,7 @@ ALLOW = {"nvidia_driver_allow_change": True}
 
 def stays(machine: Machine, wishes: Wishes) -> bool:
     """Whether the driver that runs stays. Raises RefusedError where the wishes want another and do not allow it."""
-    if machine.loaded is None:
+    if machine.loaded is None and not machine.unknown_driver:
         return False
     against = _against(machine, wishes)
     if against is None:
@@ -32,7 +32,8 @@ def stays(machine: Machine, wishes: Wishes) -> bool:
     if wishes.driver_allow_change:
         return False
     change = Nearest(say("allow the change, when no job is running"), ALLOW)
-    text = say("driver {loaded} is loaded: {reason}; it is not replaced unasked", loaded=machine.loaded, reason=reason)
+    loaded = machine.loaded or say("(version unknown)")
+    text = say("driver {loaded} is loaded: {reason}; it is not replaced unasked", loaded=loaded, reason=reason)
     raise RefusedError(rung, text, [*([keep] if keep else []), change])
 
 
@@ -42,7 +43,8 @@ def _against(machine: Machine, wishes: Wishes) -> tuple[str, Text, Nearest | Non
     number = tables.branch_of(loaded)
     wish = branch.wanted(wishes)
     if wish is not None and wish != number:
-        keep = _keep(say("keep branch {branch}", branch=number), nvidia_driver_branch="", nvidia_driver_version="")
+        there = say("keep branch {branch}", branch=number or say("(version unknown)"))
+        keep = _keep(there, nvidia_driver_branch="", nvidia_driver_version="")
         return "driver_branch", say("branch {branch} is wished", branch=wish), keep
     if wishes.driver_version and wishes.driver_version != loaded:
         keep = _keep(say("keep driver {loaded}", loaded=loaded), nvidia_driver_version="")
@@ -80,16 +82,17 @@ def check_mixed(machine: Machine, sources: list[str]) -> None:
             [Nearest(say("remove it with `nvidia-uninstall --silent`, reboot, and run again"))],
         )
     packages = sorted(installed.driver(machine.installed))
+    loaded = machine.loaded or say("(version unknown)")
     if packages and machine.installed_source not in sources:
         raise RefusedError(
             "driver_source",
             say("driver packages of another source are installed: {packages}", packages=names(packages)),
             [Nearest(say("remove them ({packages}), and run again", packages=packages))],
         )
-    if machine.loaded is not None and not packages:
+    if (machine.loaded is not None or machine.unknown_driver) and not packages:
         raise RefusedError(
             "driver_source",
-            say("driver {loaded} is loaded and no package holds it: it cannot be replaced", loaded=machine.loaded),
+            say("driver {loaded} is loaded and no package holds it: it cannot be replaced", loaded=loaded),
             [Nearest(say("remove it the way it was installed, reboot, and run again"))],
         )
 
@@ -99,7 +102,14 @@ def ours(machine: Machine, wishes: Wishes, offers: dict[str, Offer]) -> Picked |
     offer = offers.get(machine.installed_source or "")
     loaded = tables.branch_of(machine.loaded)
     number = loaded or tables.branch_of(machine.installed_branch)
-    if offer is None or number is None or machine.runfile or not (offer.has(number) or loaded):
+    # of a driver whose version is unknown nobody can say that it is the packages'
+    if (
+        offer is None
+        or number is None
+        or machine.runfile
+        or machine.unknown_driver
+        or not (offer.has(number) or loaded)
+    ):
         return None
     there = offer.flavours(number)
     flavour = machine.installed_flavour or machine.loaded_flavour or (there[0] if wishes.driver_packages else None)

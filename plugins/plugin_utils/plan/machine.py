@@ -33,6 +33,7 @@ class GpuFound:
 class Machine:
     """`loaded` is the version of the driver that runs, `installed` all packages that the snapshot names.
 
+    unknown_driver: one runs whose version could not be read; `loaded` is None then.
     runfile: a driver of NVIDIA's .run installer is there. own_kernel: false in a simulated host that has none.
     switch: "nvswitch" (A100, H100, H200 baseboards), "nvlink5" (B200, B300) or None. kernel: the running release;
     pci_seen: the PCI bus could be looked at. kernel_newest: what boots next; None where it is the same or not known.
@@ -53,6 +54,7 @@ class Machine:
     mok_enrolled: bool | None = None
     mok_pending: bool | None = None
     loaded: str | None = None
+    unknown_driver: bool = False
     loaded_flavour: str | None = None
     installed_branch: str | None = None
     installed_source: str | None = None
@@ -80,6 +82,7 @@ def read(facts: View) -> Machine:
     installed = {str(name): str(version) for name, version in _mapping(facts, "packages.installed").items()}
     kernel, newest = facts.text_or_none("kernel.running"), facts.text_or_none("kernel.newest")
     arch, os_id = facts.text_or_none("os.machine"), facts.text_or_none("os.id")
+    loaded = _loaded(facts)
     family, runfile = facts.text_or_none("os.family") or "other", facts.is_true("driver.runfile")
     return Machine(
         platform=_platform(facts),
@@ -97,7 +100,8 @@ def read(facts: View) -> Machine:
         secure_boot=_secure_boot(facts),
         mok_enrolled=_flag(facts, "firmware.mok.enrolled"),
         mok_pending=_flag(facts, "firmware.mok.pending"),
-        loaded=_loaded(facts),
+        loaded=loaded,
+        unknown_driver=loaded is None and facts.is_true("driver.module.loaded"),
         loaded_flavour=facts.text_or_none("driver.module.flavour"),
         installed_branch=packages_found.branch(installed),
         installed_source=packages_found.source(installed, os_id, family) or ("runfile" if runfile else None),
@@ -182,6 +186,10 @@ def _mig(facts: View) -> bool | None:
 
 def _loaded(facts: View) -> str | None:
     """The driver that runs; under WSL2 that of Windows, which only nvidia-smi tells."""
-    if _flag(facts, "driver.module.loaded") is not False and facts.text_or_none("driver.module.version"):
-        return facts.text_or_none("driver.module.version")
-    return facts.text_or_none("driver.smi.driver_version") if facts.is_true("virt.wsl") else None
+    version = None
+    if _flag(facts, "driver.module.loaded") is not False:
+        version = facts.text_or_none("driver.module.version")
+    if version is None and facts.is_true("virt.wsl"):
+        version = facts.text_or_none("driver.smi.driver_version")
+    # what is no version is none: a plan compares it
+    return version if tables.branch_of(version) is not None else None

@@ -57,11 +57,12 @@ def gpus(machine: Machine) -> Text:
 
 def as_it_is(machine: Machine) -> Text:
     """Why a driver stays untouched."""
+    loaded = machine.loaded or say("(version unknown)")
     if machine.installed_source == "runfile" or (machine.runfile and machine.installed_source is None):
-        return say("driver {loaded} from NVIDIA's .run installer works and stays as it is", loaded=machine.loaded)
+        return say("driver {loaded} from NVIDIA's .run installer works and stays as it is", loaded=loaded)
     if machine.installed_source == "ppa":
-        return say("driver {loaded} from third-party packages works and stays as it is", loaded=machine.loaded)
-    return say("driver {loaded} works, came from elsewhere, and stays as it is", loaded=machine.loaded)
+        return say("driver {loaded} from third-party packages works and stays as it is", loaded=loaded)
+    return say("driver {loaded} works, came from elsewhere, and stays as it is", loaded=loaded)
 
 
 def state(branch: int, version: str | None) -> Text:

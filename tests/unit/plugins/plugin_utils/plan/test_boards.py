@@ -91,6 +91,7 @@ PACKAGES: Any = st.sampled_from(
 def machines(draw: Any) -> Machine:
     devices = draw(st.lists(DEVICES, max_size=4))
     system = draw(SYSTEMS)
+    loaded = draw(st.sampled_from([None, None, "580.159.03", "550.163.01", "470.256.02", "999.1"]))
     base = host(packages=draw(PACKAGES), secure_boot=draw(st.sampled_from([None, True, False])))
     return Machine(
         **{
@@ -100,7 +101,8 @@ def machines(draw: Any) -> Machine:
             "platform": draw(st.sampled_from(["host", "host", "host", "rented", "wsl2", "jetson"])),
             "gpus": gpus(*devices, passthrough=draw(st.sampled_from([False, False, False, True]))),
             "switch": draw(st.sampled_from([None, None, "nvswitch", "nvlink5"])),
-            "loaded": draw(st.sampled_from([None, None, "580.159.03", "550.163.01", "470.256.02", "999.1"])),
+            "loaded": loaded,
+            "unknown_driver": loaded is None and draw(st.sampled_from([False, False, False, True])),
             "loaded_flavour": draw(st.sampled_from([None, "open", "proprietary"])),
             "runfile": draw(st.sampled_from([False, False, True])),
             "mok_enrolled": draw(st.sampled_from([None, True, False])),

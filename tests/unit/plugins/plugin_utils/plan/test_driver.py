@@ -241,6 +241,12 @@ def test_the_sandbox_keeps_its_packages() -> None:
     assert (driver.repository.url, driver.repository.suites) == ("http://standin.test/repo", ("/",))
 
 
+def test_who_names_a_repository_gets_it_even_with_secure_boot() -> None:
+    ubuntu = host(RTX4090, secure_boot=True)
+    assert plan(ubuntu).source == "distribution"
+    assert plan(ubuntu, driver_repo_url="https://mirror.example/nvidia").source == "nvidia"
+
+
 def test_packages_by_name_replace_those_of_the_plan() -> None:
     driver = plan(host(RTX4090), driver_packages=["nvidia-open-580"])
     assert driver.packages == ("nvidia-open-580",)
@@ -338,6 +344,18 @@ def test_a_driver_that_works_stays_as_it_is(packages: dict[str, str]) -> None:
     driver = plan(host(RTX4090, loaded="550.163.01", loaded_flavour="proprietary", packages=packages))
     assert (driver.source, driver.branch, driver.version, driver.packages) == ("as_is", "550", "550.163.01", ())
     assert driver.needed and driver.modules == "proprietary"
+
+
+def test_a_driver_of_unknown_version_is_not_touched_either() -> None:
+    running = host(RTX4090, system="debian13", packages=OURS, unknown_driver=True)
+    driver = plan(running)
+    assert (driver.source, driver.branch, driver.version, driver.packages) == ("as_is", None, None, ())
+    assert refused(running, driver_branch="580").rung == "driver_branch"
+    assert short(running, driver_branch="595", driver_allow_change=True) == "nvidia 595 open"
+    assert (
+        refused(host(RTX4090, unknown_driver=True), driver_branch="580", driver_allow_change=True).rung
+        == "driver_source"
+    )
 
 
 def test_a_runfile_that_works_stays_and_one_that_does_not_is_in_the_way() -> None:

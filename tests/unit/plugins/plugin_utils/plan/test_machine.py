@@ -119,6 +119,13 @@ def test_the_driver_of_windows_is_what_nvidia_smi_tells() -> None:
     assert seen("bare_host", driver__smi={"driver_version": "591.44"}).loaded is None
 
 
+@pytest.mark.parametrize("version", [None, "", "unknown", "?"])
+def test_a_driver_that_runs_is_seen_though_its_version_cannot_be_read(version: str | None) -> None:
+    machine = seen("ready_host", driver__module={"loaded": True, "version": version, "flavour": None})
+    assert (machine.loaded, machine.unknown_driver) == (None, True)
+    assert not seen("ready_host").unknown_driver and not seen("bare_host").unknown_driver
+
+
 def test_a_runfile_counts_where_no_package_does() -> None:
     assert seen("bare_host", driver__runfile=True).installed_source == "runfile"
     both = seen("sandbox_ready", driver__runfile=True)
