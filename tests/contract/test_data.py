@@ -63,11 +63,12 @@ def test_device_ids_are_four_hex_digits_and_in_one_board_only() -> None:
 
 
 def test_rows_of_gpus_hold_what_they_may() -> None:
-    allowed = {"name", "chip", "memory_mib", "nvlink_links", "first_branch", "modules"}
+    allowed = {"name", "chip", "memory_mib", "nvlink_links", "first_branch", "modules", "min_version"}
     for _board, device, row in ROWS:
         assert {"name", "chip"} <= set(row) <= allowed, device
         assert row["chip"] in GPUS["chips"], device
         assert isinstance(row["name"], str) and row["name"].strip() == row["name"], device
+        assert re.fullmatch(r"\d{3}\.\d+(\.\d+)?", str(row.get("min_version", "580.1"))), device
         for key in ("memory_mib", "nvlink_links", "first_branch"):
             assert key not in row or is_int(row[key]), (device, key)
         assert 1024 < row.get("memory_mib", 2048) < 400_000, device

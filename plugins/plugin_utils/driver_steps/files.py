@@ -29,7 +29,14 @@ _HELD = (
     "cuda-drivers",
 )
 # Names of a driver's parts in all sources, and names that look like one and belong to the container toolkit
-_MEMBERS = ("nvidia-", "libnvidia-", "xserver-xorg-video-nvidia", "libcuda1", "kmod-nvidia", "linux-modules-nvidia-")
+_MEMBERS: tuple[str, ...] = (
+    "nvidia-",
+    "libnvidia-",
+    "xserver-xorg-video-nvidia",
+    "libcuda1",
+    "kmod-nvidia",
+    "linux-modules-nvidia-",
+)
 _MEMBERS += (
     "linux-objects-nvidia-",
     "linux-signatures-nvidia-",

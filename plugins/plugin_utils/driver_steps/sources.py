@@ -10,7 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.driver import Driver, Repository
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.driver import Driver
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.packages import Repository
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import UnmeasuredError, View
 
 NAME = "nvidia-driver"

@@ -169,7 +169,7 @@ class _Steps:
             return True  # a container, or a kernel that boots without an image
         stamp = kernels.get("initramfs") or {}
         found = self._files().get(files.NOUVEAU) or {}
-        return (stamp.get("inputs") or {}).get(files.NOUVEAU, "") == found.get("sha256", None)
+        return bool((stamp.get("inputs") or {}).get(files.NOUVEAU, "") == found.get("sha256"))
 
     def _broken(self) -> list[str]:
         broken = self.facts.data.get("packages", {}).get("broken") or []
@@ -202,6 +202,7 @@ def _plain(driver: Driver) -> dict[str, Any]:
         "build": driver.build,
         "components": list(driver.components),
         "min_version": driver.min_version,
+        "secure_boot": driver.secure_boot,
         "fabric": bool(driver.fabric_packages),
     }
 
@@ -220,6 +221,7 @@ _NOTHING: Mapping[str, Any] = {
         "build": False,
         "components": [],
         "min_version": None,
+        "secure_boot": None,
         "fabric": False,
     },
     "packages": [],

@@ -381,6 +381,11 @@ def test_packages_of_a_source_keep_that_source() -> None:
     assert short(host(RTX4090, packages=archive)) == "distribution 580 open"
 
 
+def test_the_other_source_is_no_advice_where_packages_of_one_are_installed() -> None:
+    error = refused(host(RTX4090, packages={"nvidia-open-580": "580.159.03-0ubuntu1"}), driver_branch="530")
+    assert {near.vars["nvidia_driver_source"] for near in error.nearest} == {"nvidia"}
+
+
 def test_our_own_set_is_managed_with_the_branch_that_runs() -> None:
     ours = host(RTX4090, system="debian13", packages=OURS, loaded="580.159.03", loaded_flavour="open")
     driver = plan(ours)
