@@ -1,7 +1,7 @@
 #!/bin/sh
 # etc_digest.sh FILE: what /etc is made of, one line a file or link, without what changes by itself (FILE - prints it)
 digest() {
-  find /etc -xdev \( -type f -o -type l \) ! -name ld.so.cache ! -name machine-id ! -path '/etc/ssh/*' | sort | while read -r path; do
+  find /etc -xdev \( -type f -o -type l \) ! -name ld.so.cache ! -name machine-id ! -path '/etc/ssh/*' ! -path /etc/.updated ! -path /etc/hosts | sort | while read -r path; do
     if [ -L "$path" ]; then echo "$path -> $(readlink "$path")"; else echo "$path $(stat -c %a "$path") $(sha256sum < "$path")"; fi
   done
 }

@@ -24,7 +24,6 @@ State = tuple[list[str], list[str]]
 INPUTS = {
     "nvidia_driver_source": "distribution",
     "nvidia_driver_modules": "open",
-    "nvidia_driver_packages": ["nvidia-open-kernel-dkms", "nvidia-smi", "libcuda1"],  # TEMPORARY
     "nvidia_driver_reboot": "when_needed",
 }
 # Once, where the initial file system would be made: say so, and stay there until the power goes

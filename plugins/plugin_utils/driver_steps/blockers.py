@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps import busy
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps import busy, files
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.driver import Driver
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.machine import Machine
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, names, say
@@ -92,13 +92,19 @@ def _kernel(facts: View, driver: Driver) -> Iterator[Text]:
         )
 
 
+def belongs(package: str) -> bool:
+    """Whether a half-installed package is one that the driver brings."""
+    return "nvidia" in package or package.startswith(("libcuda", "dkms", "linux-headers", "kernel-devel"))
+
+
 def _packages(facts: View) -> Iterator[Text]:
     try:
         broken = facts.strings("packages.broken")
     except UnmeasuredError:
         return
-    foreign = [name for name in broken if "nvidia" not in name and not name.startswith(("libcuda", "dkms"))]
-    if foreign:
+    foreign = [name for name in broken if not belongs(name)]
+    interrupted = files.BEFORE in (facts.data.get("files") or {})
+    if foreign and not interrupted:
         yield say(
             "packages are half installed: {packages}; mend them first (dpkg --configure -a, or the role preflight)",
             packages=names(foreign),

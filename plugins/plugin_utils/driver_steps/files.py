@@ -13,7 +13,8 @@ from typing import Any
 HOLD = "/etc/apt/preferences.d/gpuready-nvidia-driver-hold"
 UNATTENDED = "/etc/apt/apt.conf.d/51gpuready-nvidia-driver"
 NOUVEAU = "/etc/modprobe.d/gpuready-nouveau.conf"
-RECORD = "/var/lib/gpuready/nvidia-driver.json"
+# Names of the packages before an installation of ours; gone when it has come to its end
+BEFORE = "/var/lib/gpuready/nvidia-driver-before.json"
 VERSIONLOCK = "/etc/dnf/plugins/versionlock.list"
 _OURS = "# Written by gpuready (role nvidia_driver); edits are overwritten.\n"
 # What the preference names. It touches only versions of the driver, so one wide pattern does no harm to the container

@@ -122,14 +122,14 @@ class _Steps:
 
     def _installed_version(self) -> str:
         """The driver's version in the packages of the set, '' where none is installed or they differ."""
-        found = {versions.driver_version(self.installed[name]) for name in self.set if name in self.installed} - {None}
-        return str(found.pop()) if len(found) == 1 else ""
+        return versions.installed_version(self.set, self.installed)
 
     def _packages_right(self) -> bool:
         missing = [name for name in [*self.set, *self.headers] if name not in self.installed]
         wanted = self.wishes.driver_version or self.driver.version or ""
         fits = self.version.startswith(f"{self.driver.branch}.") and (not wanted or wanted == self.version)
-        return not missing and bool(self.version) and fits and not self.inputs.get("upgrade") and not self._broken()
+        settled = not self._broken() and not self._interrupted()
+        return not missing and bool(self.version) and fits and settled and not self.inputs.get("upgrade")
 
     def _changes_version(self) -> bool:
         """Whether somebody asked for another version than the one that is installed."""
@@ -173,7 +173,11 @@ class _Steps:
 
     def _broken(self) -> list[str]:
         broken = self.facts.data.get("packages", {}).get("broken") or []
-        return [name for name in broken if "nvidia" in name or name.startswith(("libcuda", "dkms"))]
+        return [name for name in broken if self._interrupted() or blockers.belongs(name)]
+
+    def _interrupted(self) -> bool:
+        """An installation of ours began and never came to its end: whatever is half installed is of it."""
+        return files.BEFORE in self._files()
 
     def _services_right(self) -> bool:
         units = self.facts.data.get("services", {})

@@ -13,6 +13,8 @@ from typing import Any
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import version_at_least, version_key
 
 # '580.159.03-1', '1:535.261.03-1~deb12u1', '3:580.159.03-1.el9': the driver's version within a package's
+# Debian's archive versions these apart from the driver (nvidia-modprobe 535.161.07 beside 535.261.03, Debian 12)
+_LOOSE = ("nvidia-modprobe", "nvidia-persistenced", "nvidia-settings", "nvidia-xconfig")
 _DRIVER = re.compile(r"(?:\d+:)?(\d{3}\.\d{1,3}(?:\.\d{1,3})?)(?=[-+~]|$)")
 
 
@@ -32,6 +34,13 @@ def driver_version(package_version: str) -> str | None:
     return found.group(1) if found else None
 
 
+def installed_version(names: Sequence[str], installed: Mapping[str, str]) -> str:
+    """The driver's version in the packages of a set; '' where none is installed, or where they differ."""
+    there = [name for name in names if name in installed and name not in _LOOSE]
+    found = {driver_version(installed[name]) for name in there} - {None}
+    return str(found.pop()) if len(found) == 1 else ""
+
+
 def choose(
     candidates: Mapping[str, Sequence[str]],
     packages: Sequence[str],
@@ -49,7 +58,7 @@ def choose(
     if absent:
         return Set(error=_absent(absent, wanted), missing=tuple(absent))
     offered = {name: _by_driver(name, candidates, installed) for name in packages}
-    versioned = {name: versions for name, versions in offered.items() if versions}
+    versioned = {name: versions for name, versions in offered.items() if versions and name not in _LOOSE}
     version = _version(versioned, wanted)
     if not version and versioned:
         return Set(error=_incomplete(versioned, wanted))

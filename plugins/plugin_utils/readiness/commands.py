@@ -105,7 +105,11 @@ class Commands:
 
         No role: it cannot be joined with others into one run. `variables`: inputs of the role nvidia_driver.
         """
-        playbook = posixpath.join(posixpath.dirname(self.playbook), UPGRADE)
+        folder = posixpath.dirname(self.playbook)
+        # site.yml stands at the top of a checkout, too; this one does not
+        playbook = posixpath.join(
+            folder, *([] if posixpath.basename(folder) == "playbooks" else ["playbooks"]), UPGRADE
+        )
         return Remedy(
             text, self._playbook(playbook, variables), None, variables, "set_var" if variables else "run_role"
         )

@@ -42,6 +42,7 @@ WATCHED = (
     "/etc/modules-load.d/*gpuready*",
     "/etc/dracut.conf.d/*gpuready*",
     "/var/lib/gpuready/nvidia-driver.json",
+    "/var/lib/gpuready/nvidia-driver-before.json",
     "/opt/gpuready/**",
 )
 

@@ -11,6 +11,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps.ve
     Set,
     choose,
     driver_version,
+    installed_version,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,3 +140,15 @@ def test_a_set_is_of_one_version_or_refused(
     assert found <= {chosen.version}
     if branch and not version and chosen.version:
         assert chosen.version.startswith(branch)
+
+
+def test_what_debian_versions_apart_neither_decides_nor_stops() -> None:
+    offer = {
+        "nvidia-smi": ["535.261.03-1"],
+        "nvidia-persistenced": ["535.171.04-1"],
+        "nvidia-modprobe": ["535.261.03-1"],
+    }
+    full = {"branch": "535", "version": "", "keep": "", "manager": "apt"}
+    chosen = choose(offer, list(offer), full, {})
+    assert chosen.specs == ("nvidia-smi=535.261.03-1", "nvidia-persistenced", "nvidia-modprobe=535.261.03-1")
+    assert installed_version(list(offer), {name: versions[0] for name, versions in offer.items()}) == "535.261.03"

@@ -53,7 +53,7 @@ def test_the_branch(
 def test_an_old_driver_names_the_branch_to_install(results_of: Callable[..., list[dict[str, Any]]]) -> None:
     (result,) = results_of("DRV-BRANCH-MIN", changes=versions(OLD), policy={"cuda_wanted": "13.0"})
     assert (result["remedy"]["role"], result["remedy"]["vars"]) == (None, {"nvidia_driver_branch": "580"})
-    assert result["remedy"]["command"].startswith("ansible-playbook upgrade_driver.yml -i ")
+    assert result["remedy"]["command"].startswith("ansible-playbook playbooks/upgrade_driver.yml -i ")
     assert result["remedy"]["command"].endswith(" -e nvidia_driver_branch=580")
     assert "--tags" not in result["remedy"]["command"]
 

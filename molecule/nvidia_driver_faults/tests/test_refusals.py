@@ -1,0 +1,110 @@
+# Copyright (c) 2026 The gpuready authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What cannot work on a bare machine is said in one sentence, and the machine is as it was, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from machine import Machine
+from testinfra.host import Host
+
+ARCHIVE = "/etc/apt/sources.list.d/sandbox-archive.sources"
+REPOSITORY = "http://127.0.0.1:8099/compute/cuda/repos"
+LISTS = "/var/lib/apt/lists"
+EFI = "/sys/firmware/efi/efivars"
+VENDOR = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+SECURE_BOOT = (
+    f"mount -t tmpfs -o mode=0755 tmpfs /sys/firmware && mkdir -p {EFI} && "
+    f"printf '\\006\\000\\000\\000\\001' > {EFI}/SecureBoot-{VENDOR} && "
+    f"printf '\\006\\000\\000\\000\\000' > {EFI}/SetupMode-{VENDOR}"
+)
+Fault = Callable[[Machine], AbstractContextManager[None]]
+
+
+def fault(breaks: str, mends: str) -> Fault:
+    """Two commands."""
+
+    @contextmanager
+    def around(machine: Machine) -> Iterator[None]:
+        machine.sh(breaks)
+        try:
+            yield
+        finally:
+            machine.sh(mends)
+
+    return around
+
+
+NONE = fault("true", "true")
+NO_HEADERS = fault(f"mv {ARCHIVE} /root/ && apt-get update -qq", f"mv /root/sandbox-archive.sources {ARCHIVE}")
+SECURE = fault(SECURE_BOOT, "umount /sys/firmware")
+# /boot is a small file system of its own, with 100 MiB left
+FULL_BOOT = fault(
+    "cp -a /boot /root/boot && mount -t tmpfs -o size=120m,mode=0755 tmpfs /boot && cp -a /root/boot/. /boot/",
+    "umount /boot && rm -r /root/boot",
+)
+HALF = "printf 'Package: half\\nVersion: 1\\nArchitecture: all\\nMaintainer: a\\nDescription: b\\n' > /root/half/DEBIAN/control"
+FOREIGN = fault(
+    f"mkdir -p /root/half/DEBIAN && {HALF} && dpkg-deb -b /root/half /root/half.deb && dpkg --unpack /root/half.deb",
+    "dpkg --purge half && rm -r /root/half /root/half.deb",
+)
+# Debian's own release file, under the name of ours
+OTHER_KEY = fault(
+    "mkdir /srv/repository/other && cp -L /srv/repository/compute/cuda/repos/debian/amd64/* /srv/repository/other/ && "
+    f"cp {LISTS}/*_dists_*_InRelease /srv/repository/other/InRelease",
+    f"rm -r /srv/repository/other && rm -f {LISTS}/*_8099_other_* {LISTS}/partial/*",
+)
+CASES: dict[str, tuple[Fault, dict[str, object], list[str]]] = {
+    "no headers": (NO_HEADERS, {}, ["no repository offers linux-headers-6.12.99-sandbox-amd64", "Update the kernel"]),
+    "Secure Boot without a key": (SECURE, {}, ["Secure Boot is on", "nvidia_driver_secure_boot to enrol"]),
+    "Secure Boot, no password": (SECURE, {"nvidia_driver_secure_boot": "enrol"}, ["nvidia_driver_mok_password"]),
+    "/boot is full": (FULL_BOOT, {}, ["/boot has ", " MiB free, the driver needs 160 MiB", "Nothing was changed"]),
+    "wrong fingerprint": (NONE, {"nvidia_driver_repo_fingerprints": ["A" * 40]}, ["fingerprint", "A" * 40]),
+    "signed by another key": (
+        OTHER_KEY,
+        {"nvidia_driver_repo_url": "http://127.0.0.1:8099/other"},
+        ["127.0.0.1:8099/other", "machine is as it was"],
+    ),
+    "pinned version gone": (
+        NONE,
+        {"nvidia_driver_version": "580.95.05"},
+        ["no complete set of driver 580.95.05", "580.159.03, 580.126.09", "machine is as it was"],
+    ),
+    "somebody else's package half installed": (FOREIGN, {}, ["half installed: half", "dpkg --configure -a"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_is_refused_and_nothing_has_changed(host: Host, case: str) -> None:
+    machine = Machine(host)
+    machine.bare()
+    breaks, variables, words = CASES[case]
+    with breaks(machine), machine.untouched():
+        run = machine.converge(**variables)
+        assert run.rc == 2, run.output[-3000:]
+    for word in words:
+        assert word in run.sentence, run.sentence
+    assert len(run.sentence) < 700, run.sentence
+
+
+def test_the_run_after_them_installs_the_driver(host: Host) -> None:
+    Machine(host).mended()
+
+
+def test_only_a_complete_set_is_taken(host: Host) -> None:
+    # 580.178.04 is the newest there, and its fabric manager is not there yet
+    machine = Machine(host)
+    machine.bare()
+    run = machine.converge(
+        nvidia_driver_repo_url=f"{REPOSITORY}/debian-faults/$(ARCH)", nvidia_driver_fabric_manager="present"
+    )
+    assert run.rc == 0, run.output[-5000:]
+    listed = machine.packages()
+    assert "580.178.04" not in listed and "ii  nvidia-fabricmanager 580.159.03-1" in listed
+    assert "ii  nvidia-driver-cuda 580.159.03-1" in listed
+    # no NVSwitch here: it must not even try to start
+    assert machine.rc("systemctl is-active nvidia-fabricmanager") != 0
+    assert machine.rc("systemctl is-failed nvidia-fabricmanager") != 0
