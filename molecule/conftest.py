@@ -15,6 +15,7 @@ import yaml
 PROJECT = Path(__file__).resolve().parent.parent
 # machine.py, for tests that run the role themselves
 sys.path.insert(0, str(PROJECT / "molecule" / "shared"))
+pytest.register_assert_rewrite("machine")
 INVENTORY = yaml.safe_load((PROJECT / "molecule" / "inventory" / "hosts.yml").read_text())
 # GPUREADY_TEST_HOSTS: look at other sandbox hosts with the same tests
 HOSTS = os.environ.get("GPUREADY_TEST_HOSTS", "").split() or list(
