@@ -4,7 +4,7 @@
 
 Under emulation DKMS would take an hour and the real set is 1.2 GB. So the packages here are small, and what they carry
 was taken from the host on which the role has installed the real ones: the kernel modules, the configuration that comes
-with them, nvidia-smi and its library, the daemon. Relations are cut down to what apt must see to work out an order.
+with them, nvidia-smi and its library, the unit of the daemon. Relations are cut down to what apt must see to work out an order.
 """
 
 from __future__ import annotations
@@ -100,17 +100,25 @@ def _tools(built: Built) -> list[Package]:
         loader.files = {"/usr/bin/nvidia-modprobe": "/taken/nvidia-modprobe"}
         found.append(loader)
     if name in built.versions:
-        unit = f"/lib/systemd/system/{name}.service"
-        daemon = Package(name, built.versions[name], "contrib")
-        daemon.files = {f"/usr/bin/{name}": f"/taken/{name}", unit: unit}
-        reload_ = "[ ! -d /run/systemd/system ] || systemctl daemon-reload\n"
-        daemon.scripts = {
-            "postinst": f"#!/bin/sh\nset -e\n{reload_}systemctl enable -q {name}.service || :\n",
-            "prerm": f'#!/bin/sh\n[ "$1" != remove ] || systemctl disable -q --now {name}.service || :\n',
-            "postrm": f"#!/bin/sh\nset -e\n{reload_}",
-        }
-        found.append(daemon)
+        found.append(_daemon(name, built.versions[name]))
     return found
+
+
+def _daemon(name: str, version: str) -> Package:
+    """The real unit and account; the program stays without asking a GPU: the real one ends where none answers."""
+    unit = f"/lib/systemd/system/{name}.service"
+    daemon = Package(name, version, "contrib")
+    daemon.files = {f"/usr/bin/{name}": b"#!/bin/sh\n# stand-in\nsleep infinity >/dev/null 2>&1 &\n", unit: unit}
+    reload_ = "[ ! -d /run/systemd/system ] || systemctl daemon-reload\n"
+    account = "id -u nvpd >/dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir /var/run/nvpd nvpd\n"
+    # as the real one: the service starts at its installation, and is enabled; a removal leaves the account behind
+    start = f"systemctl enable -q {name}.service\nsystemctl start {name}.service || :\n"
+    daemon.scripts = {
+        "postinst": f"#!/bin/sh\nset -e\n{account}{reload_}{start}",
+        "prerm": f'#!/bin/sh\n[ "$1" != remove ] || systemctl disable -q --now {name}.service || :\n',
+        "postrm": f"#!/bin/sh\nset -e\n{reload_}",
+    }
+    return daemon
 
 
 def take(archive: Path, into: Path) -> None:

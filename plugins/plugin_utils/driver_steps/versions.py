@@ -14,6 +14,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
 
 # '580.159.03-1', '1:535.261.03-1~deb12u1', '3:580.159.03-1.el9': the driver's version within a package's
 # Debian's archive versions these apart from the driver (nvidia-modprobe 535.161.07 beside 535.261.03, Debian 12)
+_KERNEL_DEVEL = "kernel-devel"
 _LOOSE = ("nvidia-modprobe", "nvidia-persistenced", "nvidia-settings", "nvidia-xconfig")
 _DRIVER = re.compile(r"(?:\d+:)?(\d{3}\.\d{1,3}(?:\.\d{1,3})?)(?=[-+~]|$)")
 
@@ -53,6 +54,7 @@ def choose(
     any), `keep` (the version that is installed and stays), `manager`, `optional` (packages that come along where there
     are any), `min_version`, `components` (of the distribution's archive).
     """
+    candidates = {**candidates, **_headers(packages, candidates)}
     optional = [name for name in wanted.get("optional", ()) if candidates.get(name) and name not in packages]
     absent = [name for name in packages if not candidates.get(name) and name not in installed]
     if absent:
@@ -66,6 +68,22 @@ def choose(
         return Set(error=_too_old(version, wanted))
     specs = [_spec(name, offered[name].get(version), wanted["manager"]) for name in packages]
     return Set(version, (*specs, *optional))
+
+
+def asked(packages: Sequence[str]) -> list[str]:
+    """The names to ask a package manager for: the headers of all kernels of RHEL are versions of one package."""
+    return list(dict.fromkeys(_KERNEL_DEVEL if name.startswith(f"{_KERNEL_DEVEL}-") else name for name in packages))
+
+
+def _headers(packages: Sequence[str], candidates: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Which of 'kernel-devel-5.14.0-611.el9.x86_64' and the like are offered."""
+    found: dict[str, list[str]] = {}
+    for name in packages:
+        if name.startswith(f"{_KERNEL_DEVEL}-"):
+            release = name[len(_KERNEL_DEVEL) + 1 :].rpartition(".")[0]
+            offered = [full for full in candidates.get(_KERNEL_DEVEL, ()) if full.rpartition(":")[2] == release]
+            found[name] = offered
+    return found
 
 
 def _by_driver(name: str, candidates: Mapping[str, Sequence[str]], installed: Mapping[str, str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps.versions import (
     Set,
+    asked,
     choose,
     driver_version,
     installed_version,
@@ -152,3 +153,12 @@ def test_what_debian_versions_apart_neither_decides_nor_stops() -> None:
     chosen = choose(offer, list(offer), full, {})
     assert chosen.specs == ("nvidia-smi=535.261.03-1", "nvidia-persistenced", "nvidia-modprobe=535.261.03-1")
     assert installed_version(list(offer), {name: versions[0] for name, versions in offer.items()}) == "535.261.03"
+
+
+def test_headers_of_rhel_are_versions_of_one_package() -> None:
+    names = ["nvidia-driver-cuda", "kernel-devel-5.14.0-611.5.1.el9_7.x86_64"]
+    assert asked(names) == ["nvidia-driver-cuda", "kernel-devel"]
+    offer = {"nvidia-driver-cuda": ["3:580.159.03-1.el9"], "kernel-devel": ["5.14.0-611.5.1.el9_7"]}
+    full = {"branch": "580", "version": "", "keep": "", "manager": "dnf"}
+    assert choose(offer, names, full, {}).specs == ("nvidia-driver-cuda-3:580.159.03-1.el9", names[1])
+    assert "headers" in choose({**offer, "kernel-devel": ["5.14.0-9.el9"]}, names, full, {}).error
