@@ -34,7 +34,6 @@ PARTS = {
     "dkms": "find /var/lib/dkms -type f 2>/dev/null | sort",
     "loaded": "cat /proc/driver/nvidia/version 2>/dev/null; cat /proc/sys/kernel/random/boot_id; ls /sys/module",
     "services": "systemctl list-units --plain --no-legend --type=service --state=running 'nvidia*' | cut -d' ' -f1",
-    "lists": "ls /var/lib/apt/lists | grep compute_cuda",
 }
 
 

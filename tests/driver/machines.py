@@ -18,9 +18,10 @@ SANDBOX = PROJECT / ".sandbox"
 CACHE = PROJECT / ".cache" / "driver"
 LOGS = PROJECT / ".cache" / "log"
 HERE = Path(__file__).resolve().parent
-# Bytes of files and targets of links below /etc. APT's and ldconfig's caches and dpkg's backups are nobody's settings.
+# Bytes of files and targets of links below /etc, without what is nobody's setting: ldconfig's cache, which is written anew in
+# another order of hardware folders, and the copies that useradd and userdel leave of the former passwd, group, shadow and gshadow
 ETC = (
-    "cd /etc && find . \\( -name ld.so.cache -o -name '*-' \\) -prune -o -type f -exec sha256sum {} +"
+    "cd /etc && find . -regex '[.]/\\(ld[.]so[.]cache\\|g?shadow-\\|passwd-\\|group-\\)' -o -type f -exec sha256sum {} +"
     " -o -type l -printf '%p -> %l\\n' | LC_ALL=C sort"
 )
 PACKAGES = "dpkg-query -W -f '${Package} ${Version} ${db:Status-Abbrev}\\n'"

@@ -13,6 +13,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps.ve
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.driver import choose
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.machine import Machine, read
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.model import RefusedError
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.packages import offers
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.wishes import Wishes, make_wishes
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import tables
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, render, say
@@ -97,6 +98,9 @@ def _build(facts: View) -> Text | None:
 
 def _last_words(result: Mapping[str, Any]) -> str:
     """The package manager's own errors, short: lines that apt marks with E:, else the message."""
+    failed = [one for one in result.get("results") or [] if isinstance(one, Mapping) and one.get("failed")]
+    if failed:  # a loop says only that one of its items failed
+        return _last_words(failed[0])
     text = str(result.get("stderr") or "")
     errors = [line[2:].strip() for line in text.splitlines() if line.startswith("E:")]
     said = "; ".join(errors[:_LINES]) or str(result.get("msg") or "the reason is not known")
@@ -104,7 +108,7 @@ def _last_words(result: Mapping[str, Any]) -> str:
 
 
 def _works(machine: Machine, failed: Wishes) -> Iterator[Text]:
-    """Sources and branches that the plan accepts here, without the one that failed."""
+    """Sources and branches that the plan accepts here, without the one that failed and those known to be broken."""
     bare = replace(machine, loaded=None, loaded_flavour=None, installed_branch=None, installed_source=None)
     numbers = sorted(tables.table("drivers")["branches"], reverse=True)
     seen = {_key(bare, failed)}
@@ -115,6 +119,8 @@ def _works(machine: Machine, failed: Wishes) -> Iterator[Text]:
             if key is None or key in seen or (source == "nvidia" and number != ""):
                 continue
             seen.add(key)
+            if key[1].isdigit() and offers(bare)[key[0]].broken(int(key[1])):
+                continue
             yield say("nvidia_driver_source={source} nvidia_driver_branch={branch}", source=source, branch=key[1])
 
 

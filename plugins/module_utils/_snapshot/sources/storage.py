@@ -17,8 +17,8 @@ _DISKS = frozenset(
     {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "jfs", "reiserfs", "vfat", "exfat", "ntfs3", "bcachefs"}
 )
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "ceph", "lustre", "gpfs", "beegfs", "glusterfs", "9p", "virtiofs"})
-# programs are unpacked and run there; Debian 13 keeps it in memory
-_TEMPORARY = frozenset({"/tmp", "/var/tmp"})
+# programs are unpacked and run there; Debian 13 keeps it in memory. A node without a disk may keep its kernels there
+_TEMPORARY = frozenset({"/tmp", "/var/tmp", "/boot"})
 # what a share's options may hold, and layers of containers, which are long and say nothing
 _SECRET = re.compile(r"((?:pass(?:word)?|secret|username|user|credentials|key)\w*=).*", re.IGNORECASE)
 _LAYERS = ("lowerdir=", "upperdir=", "workdir=")

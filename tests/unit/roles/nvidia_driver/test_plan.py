@@ -19,7 +19,7 @@ import role_variables
 
 PROJECT = Path(__file__).parents[4]
 SNAPSHOTS = PROJECT / "tests" / "fixtures" / "snapshots"
-NEW = {"driver_branch": "580", "driver_modules": "open", "driver_change_planned": False}
+NEW = {"driver_branch": "580", "driver_modules": "open", "driver_secure_boot": "off", "driver_change_planned": False}
 CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "bare": ("bare_host", {}, NEW),
     "bare-other-branch": ("bare_host", {"nvidia_driver_branch": "595"}, {**NEW, "driver_branch": "595"}),
@@ -31,7 +31,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "changed": (
         "ready_host",
         {"nvidia_driver_branch": "595", "nvidia_driver_allow_change": True},
-        {"driver_branch": "595", "driver_modules": "open", "driver_change_planned": True},
+        {**NEW, "driver_branch": "595", "driver_change_planned": True},
     ),
 }
 

@@ -36,7 +36,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view 
 HOLD = "/etc/apt/preferences.d/gpuready-nvidia-driver-hold"
 # Parts that refuse a driver of another version, wherever they are from
 _STRICT = re.compile(r"nvidia-fabric-?manager|libnvidia-nscq|libnvsdm|nvidia-imex")
-# Debian packs it on its own, with a version of its own; where the role holds the set it belongs to it
+# Where the role holds the set, the daemon belongs to it
 _OF_THE_SET = re.compile(r"nvidia-persistenced$")
 _VERSION = re.compile(r"(?:\d+:)?(\d{3}\.\d{1,3}(?:\.\d{1,3})?)(?=[-+~]|$)")
 
@@ -73,7 +73,9 @@ def _one_of_each(core: Mapping[str, str]) -> list[str]:
 
 
 def _companions(ctx: Context, installed: Mapping[str, Any]) -> dict[str, str]:
-    held = HOLD in ctx.facts.mapping("files")
+    # Debian's own archive never has the daemon at the driver's version; NVIDIA's packages for Debian bear other names
+    own = text_if_any(ctx.facts, "os.id") == "debian" and "nvidia-driver-cuda" not in installed
+    held = HOLD in ctx.facts.mapping("files") and not own
     found = {}
     for name, full in installed.items():
         match = _VERSION.match(str(full))
