@@ -161,11 +161,16 @@ class Machine:
         return bool(self.host.run(command).stdout.strip())
 
     # -- breaking it -----------------------------------------------------------------------------------------------
-    def restart(self, signal_name: str = "KILL") -> None:
-        """Cut the power, and switch on again."""
-        subprocess.run(["docker", "kill", "-s", signal_name, self.name], capture_output=True, check=True)
+    def cut_power(self) -> None:
+        subprocess.run(["docker", "kill", self.name], capture_output=True, check=True)
+
+    def switch_on(self) -> None:
         subprocess.run(["docker", "start", self.name], capture_output=True, check=True)
         self.wait()
+
+    def restart(self) -> None:
+        self.cut_power()
+        self.switch_on()
 
     def wait(self) -> None:
         argv = ["ssh", "-F", ".sandbox/ssh_config", "-o", "ControlMaster=no", "-o", "ConnectTimeout=3", self.name]

@@ -123,9 +123,16 @@ def test_the_snapshots_are_never_overwritten(tmp_path: Path) -> None:
     assert (folder / "b.json").read_bytes() == before
 
 
-def test_the_playbook_hands_on_every_wish() -> None:
-    play = load_yaml(ROOT / "playbooks" / "plan.yml")[0]
-    assert set(play["vars"]["__plan_wishes"]) == {field.name for field in fields(Wishes)}
+def test_playbooks_hand_on_every_wish() -> None:
+    """Those of the driver are inputs of its role, the others are asked for by the playbooks."""
+    driver = load_yaml(ROOT / "roles" / "nvidia_driver" / "vars" / "main.yml")["__nvidia_driver_wishes"]
+    (plan,) = [task for task in load_yaml(ROOT / "playbooks" / "plan.yml")[0]["tasks"] if task["name"] == "Plan"]
+    (site,) = [
+        task for task in load_yaml(ROOT / "playbooks" / "site.yml")[0]["pre_tasks"] if "gpu_plan" in " ".join(task)
+    ]
+    for software in (plan["vars"]["__plan_software"], site["vars"]["__gpuready_software"]):
+        assert set(driver) | set(software) == {field.name for field in fields(Wishes)}
+        assert not set(driver) & set(software)
 
 
 # --- the table of images
