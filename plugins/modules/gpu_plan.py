@@ -57,7 +57,7 @@ options:
     type: bool
     default: true
   language:
-    description: Language of RV(table) and RV(msg). The JSON holds both.
+    description: Language of RV(table) and C(msg). The JSON holds both.
     type: str
     choices: [en, zh]
     default: en

@@ -110,5 +110,7 @@ def served(folder: Path) -> Iterator[str]:
     handler = functools.partial(_Quiet, directory=os.fspath(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://10.0.2.2:{server.server_port}"
-        server.shutdown()
+        try:
+            yield f"http://10.0.2.2:{server.server_port}"
+        finally:
+            server.shutdown()

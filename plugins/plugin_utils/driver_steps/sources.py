@@ -90,9 +90,10 @@ def files(source: Mapping[str, Any]) -> list[str]:
 
 def right(source: Mapping[str, Any], facts: View) -> bool:
     """Whether the module's files are as it wrote them for these inputs."""
-    found = [facts.data.get("files", {}).get(path, {}) for path in files(source)]
+    there = facts.data.get("files") or {}
+    found = [there.get(path) or {} for path in files(source)]
     untouched = all(one.get("as_written") is True and (one.get("mode"), one.get("uid")) == ("0644", 0) for one in found)
-    streams = facts.data.get("packages", {}).get("streams") or {}
+    streams = (facts.data.get("packages") or {}).get("streams") or {}
     enabled = all(streams.get(module) == stream for module, stream in source.get("stream", {}).items())
     return untouched and found[0].get("stamp") == source["stamp"] and enabled
 

@@ -118,7 +118,11 @@ class _Steps:
         return files.right(wanted, self._files()) and locked
 
     def _files(self) -> Mapping[str, Any]:
-        found = self.facts.data.get("files")
+        return self._section("files")
+
+    def _section(self, name: str) -> Mapping[str, Any]:
+        """A part of the facts as it is; empty where it could not be measured."""
+        found = self.facts.data.get(name)
         return found if isinstance(found, Mapping) else {}
 
     def _installed_version(self) -> str:
@@ -149,7 +153,9 @@ class _Steps:
         """Headers of kernels that are installed here; a simulated host runs a kernel that is not its own."""
         if not self.driver.build:
             return []
-        kernels = self.facts.data.get("kernel", {}).get("installed") or []
+        kernels = self._section("kernel").get("installed")
+        if kernels is None:  # not measured: the package manager knows
+            return list(self.driver.headers)
         without = {kernel.get("release") for kernel in kernels if not kernel.get("headers")}
         return [name for name in self.driver.headers if any(str(release) in name for release in without)]
 
@@ -158,22 +164,22 @@ class _Steps:
         return files.locks(self.installed, self.driver.pinned) if hold else ""
 
     def _locks_there(self) -> bool:
-        held = set(self.facts.data.get("packages", {}).get("holds") or [])
+        held = set(self._section("packages").get("holds") or [])
         names_ = {line.rsplit("-", 2)[0] for line in self._locks().splitlines()}
         return names_ <= held
 
     def _initramfs_right(self, after: Sequence[files.File]) -> bool:
         """Whether our stamp says that the images hold the blacklist as it is wanted."""
-        kernels = self.facts.data.get("kernel", {})
-        images = [one for one in kernels.get("installed") or [] if one.get("initramfs")]
-        if not images:
+        kernels = self._section("kernel")
+        installed = kernels.get("installed")
+        if installed is not None and not any(one.get("initramfs") is not False for one in installed):
             return True  # a container, or a kernel that boots without an image
         stamp = kernels.get("initramfs") or {}
         found = self._files().get(files.NOUVEAU) or {}
         return bool((stamp.get("inputs") or {}).get(files.NOUVEAU, "") == found.get("sha256"))
 
     def _broken(self) -> list[str]:
-        broken = self.facts.data.get("packages", {}).get("broken") or []
+        broken = self._section("packages").get("broken") or []
         return [name for name in broken if self._interrupted() or blockers.belongs(name)]
 
     def _interrupted(self) -> bool:
@@ -181,7 +187,7 @@ class _Steps:
         return files.BEFORE in self._files()
 
     def _services_right(self) -> bool:
-        units = self.facts.data.get("services", {})
+        units = self._section("services")
         found = [units.get(name) or {} for name in self.driver.services]
         return all((unit.get("active"), unit.get("enabled")) == ("active", "enabled") for unit in found)
 

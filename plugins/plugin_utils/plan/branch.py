@@ -45,7 +45,8 @@ def pick(machine: Machine, wishes: Wishes, order: Sequence[Offer], others: Seque
             return _from(machine, wishes, offer)
         except RefusedError as error:
             refused = refused or error
-    assert refused is not None, "no source to pick from"
+    if refused is None:
+        raise ValueError("no source to pick from")
     found = [*refused.nearest, *_instead(machine, wishes, [*order, *others])]
     distinct = {tuple(sorted(map(str, near.vars.items()))): near for near in reversed(found)}
     raise RefusedError(refused.rung, refused.reason, list(reversed(list(distinct.values()))))

@@ -40,10 +40,10 @@ def test_the_kernel_is_in_the_title(line: str, expected: tuple[str, str] | None)
         (
             [
                 "make[1]: *** [Makefile:1: x.o] Error 1",
-                f"{BUILD}/nvidia/nv-pci.c:186:9: error: too few arguments to function ‘pci_resize_resource’",
+                f"{BUILD}/nvidia/nv-pci.c:186:9: error: too few arguments to function \u2018pci_resize_resource\u2019",
                 f"{BUILD}/nvidia/nv.c:1:1: warning: this is an error: no",
             ],
-            ["nvidia/nv-pci.c:186:9: error: too few arguments to function ‘pci_resize_resource’"],
+            ["nvidia/nv-pci.c:186:9: error: too few arguments to function \u2018pci_resize_resource\u2019"],
         ),
         (["nv.c:3:10: fatal error: linux/x.h: No such file or directory"] * 3, None),
         (

@@ -134,5 +134,5 @@ def test_a_machine_whose_newest_kernel_got_no_module(root_of: Callable[[str], Pa
         ("6.12.107+deb12-amd64", "broken"),
     ]
     assert found[1]["log"]["errors"] == [
-        "nvidia/nv-pci.c:186:9: error: too few arguments to function ‘pci_resize_resource’"
+        "nvidia/nv-pci.c:186:9: error: too few arguments to function \u2018pci_resize_resource\u2019"
     ]
