@@ -18,6 +18,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent
 STAMP = PROJECT / ".cache" / "driver" / "succeeded"
 FOLDERS = ("roles/nvidia_driver", "plugins", "sandbox", "tests/driver")
+HOSTS = ("gpuready-dkms", "gpuready-dkms-13")
 IN_CI = ("tests/driver/test_dkms.py", "tests/driver/test_vm.py")
 
 
@@ -43,9 +44,12 @@ def main() -> int:
         return 0
     tests = ["tests/driver"] if arguments.always else list(IN_CI)
     begin = time.monotonic()
-    # -v and -s: each step says what it took
-    argv = [sys.executable, "-m", "pytest", "-v", "-s", *tests, *arguments.rest]
-    done = subprocess.run(argv, cwd=PROJECT, check=False)
+    # -v and -s: each step says what it took. -x: the tests go on from each other
+    argv = [sys.executable, "-m", "pytest", "-v", "-s", "-x", "--tb=short", *tests, *arguments.rest]
+    try:
+        done = subprocess.run(argv, cwd=PROJECT, check=False)
+    finally:
+        subprocess.run(["docker", "rm", "-fv", *HOSTS], capture_output=True, check=False)
     print(f"real driver: {time.monotonic() - begin:.0f} s")
     if done.returncode == 0 and not arguments.rest:
         STAMP.parent.mkdir(parents=True, exist_ok=True)

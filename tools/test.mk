@@ -35,7 +35,7 @@ lint-shell: dev-setup
 # Through the link, so that mypy sees plugins by the names they import each other with. ansible-core has no type
 # information: the classes that action and callback plugins must derive from are untyped.
 lint-types: dev-setup
-	mypy tools examples molecule tests/bench
+	MYPYPATH=molecule/shared mypy tools examples molecule tests/bench
 	MYPYPATH=tests/contract mypy tests/contract
 	MYPYPATH=tests/integration mypy tests/integration
 	MYPYPATH=tests/driver mypy tests/driver

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The gpuready authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A sandbox host that a test breaks and mends: what it is made of, whether it would boot, and runs of the role on it."""
+"""A sandbox host that a test breaks and mends: what it is made of, whether it would boot, runs of the role on it."""
 
 from __future__ import annotations
 
@@ -84,12 +84,15 @@ class Machine:
         return int(self.host.run(command).rc)
 
     # -- the role --------------------------------------------------------------------------------------------------
-    def argv(self, playbook: str = CONVERGE, **variables: object) -> list[str]:
+    def argv(self, playbook: str, /, **variables: object) -> list[str]:
         extra = ["-e", json.dumps(variables)] if variables else []
         return ["ansible-playbook", "-i", "molecule/inventory", playbook, "-l", self.name, *extra]
 
-    def converge(self, *, playbook: str = CONVERGE, **variables: object) -> Run:
+    def converge(self, **variables: object) -> Run:
         """Run the role, as the scenario does."""
+        return self.play(CONVERGE, **variables)
+
+    def play(self, playbook: str, /, **variables: object) -> Run:
         argv = self.argv(playbook, **variables)
         done = subprocess.run(
             argv, cwd=PROJECT, env=environment(), capture_output=True, text=True, check=False, timeout=TIMEOUT
@@ -137,9 +140,9 @@ class Machine:
         self.boots()
 
     def boots(self) -> None:
-        """Each kernel has an image that can be opened and an entry of the boot loader; none is left without graphics."""
+        """Each kernel has an image that can be opened and an entry of the boot loader; none is without a driver."""
         menu = self.sh("cat /boot/grub/grub.cfg")
-        root = self.blacklists("grep -rl '^blacklist nouveau' /etc/modprobe.d/ | grep gpuready")
+        root = self.rc("grep -qs '^blacklist nouveau' /etc/modprobe.d/gpuready*") == 0
         for kernel in self.sh("ls /boot | sed -n s/^vmlinuz-//p").split():
             image = f"/boot/initrd.img-{kernel}"
             assert f"/boot/vmlinuz-{kernel}" in menu and image in menu
@@ -148,9 +151,6 @@ class Machine:
             module = self.host.run(f"modinfo -F version $(find /lib/modules/{kernel} -name nvidia.ko)").stdout.strip()
             if root or self.image_holds(kernel, "blacklist nouveau"):
                 assert module, f"{kernel} would start without nouveau and without nvidia"
-
-    def blacklists(self, command: str) -> bool:
-        return bool(self.host.run(command).stdout.strip())
 
     def image_holds(self, kernel: str, text: str) -> bool:
         """Whether our file in the initial file system has this line."""
@@ -187,7 +187,7 @@ class Machine:
 
     def run_until(self, command: str, **variables: object) -> subprocess.Popen[str]:
         """Start the role, and return when `command` (a pattern of pgrep) runs on the host."""
-        argv = [*self.argv(**variables), "--ssh-extra-args", "-o ControlMaster=no"]
+        argv = [*self.argv(CONVERGE, **variables), "--ssh-extra-args", "-o ControlMaster=no"]
         process = subprocess.Popen(
             argv, cwd=PROJECT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
         )

@@ -49,7 +49,8 @@ class Vm(machines.Machine):
         if not disk.exists():
             argv = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(self.image), "-F", "raw", str(disk)]
             subprocess.run(argv, check=True)
-        argv = [*QEMU, "-drive", f"file={disk},if=virtio,cache=unsafe,discard=unmap"]
+        # It ends with us, whatever ends us
+        argv = ["setpriv", "--pdeathsig", "KILL", *QEMU, "-drive", f"file={disk},if=virtio,cache=unsafe,discard=unmap"]
         argv += ["-netdev", f"user,id=n0,hostfwd=tcp:127.0.0.1:{self.port}-:22"]
         argv += ["-serial", f"file:{self.console}"]
         with (self.work / "qemu.log").open("ab") as log:

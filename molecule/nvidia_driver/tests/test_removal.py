@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The gpuready authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Another branch when it is asked for, and the way back to a machine without a driver. The last file: it takes all away."""
+"""Another branch when it is asked for, and the way back to a machine without a driver. The last file."""
 
 from __future__ import annotations
 

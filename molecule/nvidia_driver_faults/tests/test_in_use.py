@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from machine import Machine
@@ -13,8 +13,9 @@ from testinfra.host import Host
 
 FAULTS = "http://127.0.0.1:8099/compute/cuda/repos/debian-faults/$(ARCH)"
 # O_PATH: no driver stands behind the stand-in's device, so that opening it for reading gives ENXIO
-HOLD = 'perl -e \'sysopen(F, "/dev/nvidia0", 010000000) or die; sleep 3600\''
+HOLD = "perl -e 'sysopen(F, \"/dev/nvidia0\", 010000000) or die; sleep 3600'"
 IMAGE = "gpuready-sandbox/base:trixie"
+Job = Callable[[Machine], AbstractContextManager[list[str]]]
 
 
 @contextmanager
@@ -39,7 +40,7 @@ def container(machine: Machine) -> Iterator[list[str]]:
         machine.sh("docker rm -f train")
 
 
-WISHES = {
+WISHES: dict[str, dict[str, object]] = {
     "another branch": {"nvidia_driver_branch": "595", "nvidia_driver_allow_change": True},
     "no driver": {"nvidia_driver_state": "absent"},
 }
@@ -47,10 +48,10 @@ WISHES = {
 
 @pytest.mark.parametrize("wish", WISHES)
 @pytest.mark.parametrize("job", [process, container])
-def test_a_driver_in_use_is_left_alone(host: Host, job: type[Iterator[list[str]]], wish: str) -> None:
+def test_a_driver_in_use_is_left_alone(host: Host, job: Job, wish: str) -> None:
     machine = Machine(host)
     machine.installed()
-    with job(machine) as words, machine.untouched():  # type: ignore[call-arg,attr-defined]
+    with job(machine) as words, machine.untouched():
         run = machine.converge(**WISHES[wish])
         assert run.rc == 2, run.output[-3000:]
         # nothing to change: a job is no reason to complain

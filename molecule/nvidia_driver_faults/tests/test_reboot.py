@@ -53,11 +53,10 @@ def test_without_leave_a_reboot_is_only_announced(nouveau: Machine) -> None:
 
 def test_with_leave_there_is_one_reboot(nouveau: Machine) -> None:
     boot = nouveau.sh(BOOT_ID)
-    starts = nouveau.sh("journalctl --list-boots --no-pager -o json | grep -o boot_id | wc -l")
     run = nouveau.converge(nvidia_driver_reboot="when_needed")
     assert run.rc == 0, run.output[-3000:]
-    assert [task for task in run.changed if task.startswith("Reboot")] == ["Reboot | Once, for all causes (some minutes)"]
-    assert nouveau.sh(BOOT_ID) != boot, starts
+    assert len([task for task in run.changed if task.startswith("Reboot")]) == 1, run.changed
+    assert nouveau.sh(BOOT_ID) != boot
     works(nouveau)
 
 

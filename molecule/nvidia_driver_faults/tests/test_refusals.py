@@ -46,9 +46,10 @@ FULL_BOOT = fault(
     "cp -a /boot /root/boot && mount -t tmpfs -o size=120m,mode=0755 tmpfs /boot && cp -a /root/boot/. /boot/",
     "umount /boot && rm -r /root/boot",
 )
-HALF = "printf 'Package: half\\nVersion: 1\\nArchitecture: all\\nMaintainer: a\\nDescription: b\\n' > /root/half/DEBIAN/control"
+FIELDS = "Package: half\\nVersion: 1\\nArchitecture: all\\nMaintainer: a\\nDescription: b\\n"
 FOREIGN = fault(
-    f"mkdir -p /root/half/DEBIAN && {HALF} && dpkg-deb -b /root/half /root/half.deb && dpkg --unpack /root/half.deb",
+    f"mkdir -p /root/half/DEBIAN && printf '{FIELDS}' > /root/half/DEBIAN/control && "
+    "dpkg-deb -b /root/half /root/half.deb && dpkg --unpack /root/half.deb",
     "dpkg --purge half && rm -r /root/half /root/half.deb",
 )
 # Debian's own release file, under the name of ours
@@ -88,6 +89,43 @@ def test_it_is_refused_and_nothing_has_changed(host: Host, case: str) -> None:
     for word in words:
         assert word in run.sentence, run.sentence
     assert len(run.sentence) < 700, run.sentence
+
+
+MOK_NEW = f"{EFI}/MokNew-605dab50-e046-4300-abb6-3dd810dd8b23"
+# What dkms and mokutil leave; the password goes to where the test can see that it arrived
+DKMS = """#!/bin/sh
+[ "$1" = generate_mok ] && mkdir -p /var/lib/dkms && exec openssl req -quiet -new -x509 -nodes -days 9 -subj /CN=test \\
+  -newkey rsa:2048 -keyout /var/lib/dkms/mok.key -outform DER -out /var/lib/dkms/mok.pub
+"""
+MOKUTIL = f"""#!/bin/sh
+case $1 in
+  --test-key) if [ -e {MOK_NEW} ]; then echo "$2 is already in the enrollment request"; else echo "$2 is not enrolled"; fi ;;
+  --import) cat > /root/typed; cp "$2" {MOK_NEW} ;;
+esac
+"""
+
+
+def test_a_key_waits_for_somebody_at_the_console(host: Host) -> None:
+    machine = Machine(host)
+    machine.bare()
+    machine.sh("apt-get install -y -qq mokutil dkms")
+    wishes = {"nvidia_driver_secure_boot": "enrol", "nvidia_driver_mok_password": "console-only"}
+    with SECURE(machine):
+        host.run("printf %s > /usr/local/sbin/dkms; printf %s > /usr/local/sbin/mokutil", DKMS, MOKUTIL)
+        machine.sh("chmod 755 /usr/local/sbin/dkms /usr/local/sbin/mokutil")
+        before = machine.packages()
+        try:
+            for turn in (1, 2):
+                run = machine.converge(**wishes)
+                assert run.rc == 2, run.output[-3000:]
+                for word in ("Enroll MOK, Continue, Yes", "nvidia_driver_mok_password", "not installed yet"):
+                    assert word in run.sentence, (turn, run.sentence)
+            assert machine.packages() == before
+            assert machine.sh("cat /root/typed").split() == ["console-only"] * 2
+            assert machine.rc("test -e /etc/modprobe.d/gpuready-nouveau.conf") == 1
+            machine.boots()
+        finally:
+            machine.sh("rm -rf /usr/local/sbin/dkms /usr/local/sbin/mokutil /root/typed /var/lib/dkms/mok.*")
 
 
 def test_the_run_after_them_installs_the_driver(host: Host) -> None:

@@ -9,7 +9,7 @@ from testinfra.host import Host
 
 PLAYBOOK = "playbooks/upgrade_driver.yml"
 FAULTS = "http://127.0.0.1:8099/compute/cuda/repos/debian-faults/$(ARCH)"
-HOLD = 'perl -e \'sysopen(F, "/dev/nvidia0", 010000000) or die; sleep 3600\''
+HOLD = "perl -e 'sysopen(F, \"/dev/nvidia0\", 010000000) or die; sleep 3600'"
 IMAGE = "gpuready-sandbox/base:trixie"
 
 
@@ -34,7 +34,7 @@ def has(machine: Machine, version: str) -> None:
 
 
 def upgrade(machine: Machine, **variables: object) -> Run:
-    return machine.converge(playbook=PLAYBOOK, **variables)
+    return machine.play(PLAYBOOK, **variables)
 
 
 def test_the_newest_of_the_branch(host: Host) -> None:

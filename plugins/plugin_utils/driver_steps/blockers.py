@@ -69,8 +69,8 @@ def _secure_boot(machine: Machine, driver: Driver, inputs: Mapping[str, Any]) ->
         )
     elif not inputs.get("mok_password_given") and not machine.mok_pending:
         yield say(
-            "to enrol a key, set nvidia_driver_mok_password (8 characters or more, from a vault): it is asked for once, "
-            "at the console, at the next boot"
+            "to enrol a key, set nvidia_driver_mok_password (8 characters or more, from a vault): it is asked for "
+            "once, at the console, at the next boot"
         )
 
 

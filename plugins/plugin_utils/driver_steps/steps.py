@@ -90,6 +90,7 @@ class _Steps:
             "optional": list(self.driver.optional),
             "asked": versions.asked([*self.set, *self.headers, *self.driver.optional]),
             "packages_right": packages_right,
+            "modules_missing": self._modules_missing(),
             "keep": "" if self._changes_version() else self.version,
             "version": self.version,
             "sources": sources_,
@@ -135,6 +136,14 @@ class _Steps:
         fits = self.version.startswith(f"{self.driver.branch}.") and (not wanted or wanted == self.version)
         settled = not self._broken() and not self._interrupted()
         return not missing and bool(self.version) and fits and settled and not self.inputs.get("upgrade")
+
+    def _modules_missing(self) -> list[str]:
+        """The kernel that boots next, where it has no module of the driver: it would come up without graphics."""
+        kernels = {one.get("release"): one for one in self._section("kernel").get("installed") or []}
+        release = self.machine.kernel_newest or self.machine.kernel
+        runs = self.machine.loaded is not None and release == self.machine.kernel
+        lacks = release in kernels and not kernels[release].get("nvidia") and not runs
+        return [str(release)] if lacks else []
 
     def _changes_version(self) -> bool:
         """Whether somebody asked for another version than the one that is installed."""
@@ -239,6 +248,7 @@ _NOTHING: Mapping[str, Any] = {
     "optional": [],
     "asked": [],
     "packages_right": True,
+    "modules_missing": [],
     "keep": "",
     "version": "",
     "sources": [],

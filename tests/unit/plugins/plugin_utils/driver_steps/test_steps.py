@@ -50,8 +50,8 @@ def converged(facts: Snapshot, **inputs: Any) -> Snapshot:
     """The same host when everything that steps() asks for is there."""
     wanted = ask(facts, **inputs)
     done = copy.deepcopy(facts)
-    release = "" if wanted["manager"] == "dnf" else "-1"
-    done["packages"]["installed"] |= {name: f"{VERSION}{release or '-1.el9'}" for name in wanted["packages"]}
+    release = "1.el9" if wanted["manager"] == "dnf" else "1"
+    done["packages"]["installed"] |= dict.fromkeys(wanted["packages"], f"{VERSION}-{release}")
     for source in wanted["sources"]:
         for path in sources.files(source):
             done["files"][path] = {"sha256": "0" * 64, "mode": "0644", "uid": 0, "as_written": True}
@@ -79,7 +79,7 @@ def test_a_bare_host_gets_everything() -> None:
     assert not any(found[name] for name in RIGHT if name != "services_right")
     assert found["packages"] and all("580" in name or "nvidia" in name or "cuda" in name for name in found["packages"])
     assert found["keep"] == found["version"] == ""
-    assert [file["path"] for file in found["files"]][0] == files.NOUVEAU
+    assert files.NOUVEAU in [file["path"] for file in found["files"]]
     assert (found["reload"], found["reboot"], found["busy"]) == ([], [], [])
 
 
@@ -292,3 +292,14 @@ def test_holes_never_make_a_bare_host_look_done(holes: list[tuple[tuple[Any, ...
     found = ask(facts)
     if found["managed"] and not found["refusal"]:
         assert not any(found[name] for name in RIGHT if name != "services_right"), found
+
+
+def test_a_kernel_that_boots_next_without_the_module_is_named() -> None:
+    facts = copy.deepcopy(DONE)
+    assert ask(facts)["modules_missing"] == []
+    facts["kernel"]["installed"][0]["nvidia"] = None
+    assert ask(facts)["modules_missing"] == [], "what runs is there, wherever its file may be"
+    facts["driver"]["module"] = {"loaded": False, "version": None, "flavour": None}
+    assert ask(facts)["modules_missing"] == [KERNEL]
+    facts["kernel"]["installed"] = []
+    assert ask(facts)["modules_missing"] == [], "a simulated host has no kernel of its own"
