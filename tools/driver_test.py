@@ -19,6 +19,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 STAMP = PROJECT / ".cache" / "driver" / "succeeded"
 FOLDERS = ("roles/nvidia_driver", "plugins", "sandbox", "tests/driver")
 HOSTS = ("gpuready-dkms", "gpuready-dkms-13")
+SKIPPED = 77  # tests/driver/conftest.py
 IN_CI = ("tests/driver/test_dkms.py", "tests/driver/test_vm.py")
 
 
@@ -51,6 +52,9 @@ def main() -> int:
     finally:
         subprocess.run(["docker", "rm", "-fv", *HOSTS], capture_output=True, check=False)
     print(f"real driver: {time.monotonic() - begin:.0f} s")
+    if done.returncode == SKIPPED:
+        print("some of it was skipped because this machine cannot do it; the reasons are above.")
+        return 0
     if done.returncode == 0 and not arguments.rest:
         STAMP.parent.mkdir(parents=True, exist_ok=True)
         STAMP.write_text(f"{now} {time.strftime('%Y-%m-%d')}\n")

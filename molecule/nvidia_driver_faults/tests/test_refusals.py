@@ -74,6 +74,16 @@ CASES: dict[str, tuple[Fault, dict[str, object], list[str]]] = {
         {"nvidia_driver_version": "580.95.05"},
         ["no complete set of driver 580.95.05", "580.159.03, 580.126.09", "machine is as it was"],
     ),
+    "the module does not compile": (
+        NONE,
+        {"nvidia_driver_repo_url": f"{REPOSITORY}/debian-faults/$(ARCH)", "nvidia_driver_branch": "595"},
+        [
+            "nvidia 595.99.99 does not compile",
+            "pci_resize_resource",
+            "nvidia_driver_branch=580",
+            "machine is as it was",
+        ],
+    ),
     "somebody else's package half installed": (FOREIGN, {}, ["half installed: half", "dpkg --configure -a"]),
 }
 
@@ -99,7 +109,9 @@ DKMS = """#!/bin/sh
 """
 MOKUTIL = f"""#!/bin/sh
 case $1 in
-  --test-key) if [ -e {MOK_NEW} ]; then echo "$2 is already in the enrollment request"; else echo "$2 is not enrolled"; fi ;;
+  --test-key)
+    if [ -e {MOK_NEW} ]; then state='already in the enrollment request'; else state='not enrolled'; fi
+    echo "$2 is $state" ;;
   --import) cat > /root/typed; cp "$2" {MOK_NEW} ;;
 esac
 """

@@ -23,6 +23,7 @@ class Policy:
     driver_modules: str | None
     driver_secure_boot: str | None
     driver_change_planned: bool
+    driver_reboot_planned: bool
     cpus_min: int
     ports_wanted: Sequence[int]
     time_skew_max_s: int

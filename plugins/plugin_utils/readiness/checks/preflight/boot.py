@@ -42,6 +42,9 @@ def nouveau(ctx: Context) -> list[Finding]:
     module = ctx.facts.text_or_none("driver.nouveau.module") or "nouveau"
     remedy = ctx.run.play("nvidia_driver", say("Install the driver, which blacklists nouveau, and reboot."))
     evidence = ctx.facts.show("driver.nouveau.loaded", "driver.nouveau.module", "driver.nouveau.blacklisted")
+    if loaded and installed and ctx.policy.driver_reboot_planned:
+        message = say("{module} is loaded; the reboot that is planned brings the NVIDIA driver", module=module)
+        return [warn(message, remedy, evidence=evidence)]
     if loaded and installed:
         reboot = boot(ctx, say("Reboot: {module} leaves the GPU only then.", module=module))
         message = say("{module} is loaded and keeps the GPU from the NVIDIA driver", module=module)
