@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import time
@@ -185,18 +184,26 @@ class Machine:
         argv = ["docker", "exec", self.name, "sh", "-c", command]
         return subprocess.run(argv, capture_output=True, check=False).returncode
 
-    def run_until(self, command: str, **variables: object) -> subprocess.Popen[str]:
-        """Start the role, and return when `command` (a pattern of pgrep) runs on the host."""
+    def start(self, **variables: object) -> subprocess.Popen[str]:
+        """Start the role, and do not wait for it; kill() ends it."""
         argv = [*self.argv(CONVERGE, **variables), "--ssh-extra-args", "-o ControlMaster=no"]
-        process = subprocess.Popen(
+        return subprocess.Popen(
             argv, cwd=PROJECT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
         )
-        # [x]: the pattern must not find the shell that asks
-        pattern = shlex.quote(f"[{command[0]}]{command[1:]}")
-        while self.inside(f"pgrep -f {pattern}"):
-            assert process.poll() is None, f"the run ended before {command}"
+
+    def run_until(self, condition: str, **variables: object) -> subprocess.Popen[str]:
+        """Start the role, and return when a command succeeds on the host."""
+        process = self.start(**variables)
+        while self.inside(condition):
+            assert process.poll() is None, f"the run ended before {condition}"
             time.sleep(0.05)
         return process
+
+
+def running(command: str) -> str:
+    """A condition: a command that this pattern of pgrep fits runs."""
+    # [x]: the pattern must not find the shell that asks
+    return f"pgrep -f '[{command[0]}]{command[1:]}'"
 
 
 def environment() -> dict[str, str]:

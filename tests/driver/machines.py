@@ -18,10 +18,11 @@ SANDBOX = PROJECT / ".sandbox"
 CACHE = PROJECT / ".cache" / "driver"
 LOGS = PROJECT / ".cache" / "log"
 HERE = Path(__file__).resolve().parent
-# Bytes of files and targets of links below /etc, without what is nobody's setting: ldconfig's cache, which is written anew in
-# another order of hardware folders, and the copies that useradd and userdel leave of the former passwd, group, shadow and gshadow
+# Bytes of files and targets of links below /etc, without what is nobody's setting: the cache that ldconfig writes anew
+# whenever a library comes or goes, and the copies that useradd and userdel leave of the former passwd and its sisters
+_NOBODYS = "[.]/\\(ld[.]so[.]cache\\|\\(passwd\\|group\\|g?shadow\\)-\\)"
 ETC = (
-    "cd /etc && find . -regex '[.]/\\(ld[.]so[.]cache\\|g?shadow-\\|passwd-\\|group-\\)' -o -type f -exec sha256sum {} +"
+    f"cd /etc && find . -regex '{_NOBODYS}' -o -type f -exec sha256sum {{}} +"
     " -o -type l -printf '%p -> %l\\n' | LC_ALL=C sort"
 )
 PACKAGES = "dpkg-query -W -f '${Package} ${Version} ${db:Status-Abbrev}\\n'"

@@ -4,7 +4,8 @@
 
 Under emulation DKMS would take an hour and the real set is 1.2 GB. So the packages here are small, and what they carry
 was taken from the host on which the role has installed the real ones: the kernel modules, the configuration that comes
-with them, nvidia-smi and its library, the unit of the daemon. Relations are cut down to what apt must see to work out an order.
+with them, nvidia-smi and its library, the unit of the daemon. Relations are cut down to what apt must see to work out
+an order.
 """
 
 from __future__ import annotations
@@ -110,7 +111,9 @@ def _daemon(name: str, version: str) -> Package:
     daemon = Package(name, version, "contrib")
     daemon.files = {f"/usr/bin/{name}": b"#!/bin/sh\n# stand-in\nsleep infinity >/dev/null 2>&1 &\n", unit: unit}
     reload_ = "[ ! -d /run/systemd/system ] || systemctl daemon-reload\n"
-    account = "id -u nvpd >/dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir /var/run/nvpd nvpd\n"
+    account = (
+        "id -u nvpd >/dev/null 2>&1 || useradd --system --user-group --no-create-home --home-dir /var/run/nvpd nvpd\n"
+    )
     # as the real one: the service starts at its installation, and is enabled; a removal leaves the account behind
     start = f"systemctl enable -q {name}.service\nsystemctl start {name}.service || :\n"
     daemon.scripts = {

@@ -41,7 +41,7 @@ def test_it_fails_and_says_why(failed: machines.DriverHost) -> None:
 def test_it_names_what_works(failed: machines.DriverHost) -> None:
     """NVIDIA's repository, and the older branch of Debian's own archive."""
     assert "nvidia_driver_source=nvidia" in failed.run.errors
-    assert "nvidia_driver_source=distribution nvidia_driver_branch=535" in failed.run.errors
+    assert "nvidia_driver_source=distribution nvidia_driver_branch=535 nvidia_driver_modules=auto" in failed.run.errors
 
 
 def test_the_machine_is_as_it_was(failed: machines.DriverHost) -> None:

@@ -22,7 +22,7 @@ def boot_image_is_right(machine: Machine) -> None:
 def test_apt_is_killed_in_the_middle(host: Host) -> None:
     machine = Machine(host)
     machine.bare()
-    process = machine.run_until("dpkg .*--status-fd .*--configure")
+    process = machine.run_until(lab.running("dpkg .*--status-fd .*--configure"))
     lab.kill(process)
     machine.inside("pkill -KILL apt-get; pkill -KILL dpkg; pkill -KILL -f AnsiballZ; pkill -KILL -f sshd-session")
     assert machine.sh("dpkg --audit") != "", "the kill left no trace"
@@ -37,7 +37,7 @@ def test_apt_is_killed_in_the_middle(host: Host) -> None:
 def test_the_power_is_cut_before_the_boot_image_is_built(host: Host) -> None:
     machine = Machine(host)
     machine.bare()
-    process = machine.run_until("mkinitramfs")
+    process = machine.run_until(lab.running("mkinitramfs"))
     machine.cut_power()
     lab.kill(process)
     machine.switch_on()

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import machine as lab
@@ -62,12 +61,7 @@ def test_with_leave_there_is_one_reboot(nouveau: Machine) -> None:
 
 def test_a_run_that_dies_while_the_machine_reboots_is_resumed(nouveau: Machine) -> None:
     boot = nouveau.sh(BOOT_ID)
-    process = nouveau.run_until("systemd-shutdown|shutdown.target|/sbin/shutdown", nvidia_driver_reboot="when_needed")
-    lab.kill(process)
-    deadline = time.monotonic() + 60
-    while nouveau.inside(f"test $({BOOT_ID}) != {boot}"):
-        assert time.monotonic() < deadline, "no reboot"
-        time.sleep(0.5)
+    lab.kill(nouveau.run_until(f"test $({BOOT_ID}) != {boot}", nvidia_driver_reboot="when_needed"))
     nouveau.wait()
     nouveau.mended(nvidia_driver_reboot="when_needed")
     works(nouveau)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps.versions import driver_version
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan import installed
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.driver import choose
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.machine import Machine, read
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.model import RefusedError
@@ -109,19 +110,47 @@ def _last_words(result: Mapping[str, Any]) -> str:
 
 def _works(machine: Machine, failed: Wishes) -> Iterator[Text]:
     """Sources and branches that the plan accepts here, without the one that failed and those known to be broken."""
-    bare = replace(machine, loaded=None, loaded_flavour=None, installed_branch=None, installed_source=None)
+    bare = _bare(machine)
     numbers = sorted(tables.table("drivers")["branches"], reverse=True)
     seen = {_key(bare, failed)}
     for source in ("nvidia", "distribution"):
         for number in ["", *(str(number) for number in numbers)]:
             wish = replace(failed, driver_source=source, driver_branch=number, driver_version="", driver_packages=())
-            key = _key(bare, wish)
+            key, modules = _key(bare, wish), ""
+            if key is None:  # a branch that has only the other flavour
+                key, modules = _key(bare, replace(wish, driver_modules="auto")), "auto"
             if key is None or key in seen or (source == "nvidia" and number != ""):
                 continue
             seen.add(key)
             if key[1].isdigit() and offers(bare)[key[0]].broken(int(key[1])):
                 continue
-            yield say("nvidia_driver_source={source} nvidia_driver_branch={branch}", source=source, branch=key[1])
+            yield _inputs(source, key[1], modules)
+
+
+def _inputs(source: str, branch: str, modules: str) -> Text:
+    if not modules:
+        return say("nvidia_driver_source={source} nvidia_driver_branch={branch}", source=source, branch=branch)
+    return say(
+        "nvidia_driver_source={source} nvidia_driver_branch={branch} nvidia_driver_modules={modules}",
+        source=source,
+        branch=branch,
+        modules=modules,
+    )
+
+
+def _bare(machine: Machine) -> Machine:
+    """The machine without the driver that is taken away again."""
+    mine = installed.driver(machine.installed)
+    rest = {name: version for name, version in machine.installed.items() if name not in mine}
+    return replace(
+        machine,
+        loaded=None,
+        loaded_flavour=None,
+        installed_branch=None,
+        installed_source=None,
+        installed_flavour=None,
+        installed=rest,
+    )
 
 
 def _key(machine: Machine, wishes: Wishes) -> tuple[str, str] | None:

@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps import failure
+
+SNAPSHOTS = Path(__file__).resolve().parents[4] / "fixtures" / "snapshots"
 
 
 def deb(version: str) -> list[dict[str, Any]]:
@@ -39,3 +43,41 @@ def test_apts_own_error_is_told() -> None:
     result = {"stderr": "W: noise\nE: Unable to correct problems, you have held broken packages.\n", "msg": "long"}
     assert "held broken packages. The machine is as it was." in failure.text({}, result, {}, "en")
     assert "机器已恢复原状" in failure.text({}, result, {}, "zh")
+
+
+def test_the_item_of_a_loop_that_failed_is_quoted() -> None:
+    items = [{"changed": True}, {"failed": True, "msg": "APT source x: the key has another fingerprint."}]
+    said = failure.text({}, {"msg": "One or more items failed", "results": items}, {}, "en")
+    assert "another fingerprint. The machine is as it was." in said and "One or more" not in said
+
+
+def failed_build(branch: str) -> str:
+    """What is said on Debian 13 when the modules of a branch do not compile."""
+    facts = json.loads((SNAPSHOTS / "bare_host.json").read_text(encoding="utf-8"))
+    facts["os"].update(id="debian", version="13", id_like=[])
+    log = {"path": "/var/lib/dkms/nvidia/9/build/make.log", "errors": ["a.c:1: error: no"], "kernel": "6.12"}
+    facts["driver"]["dkms"] = [{"name": "nvidia", "version": "9", "kernel": None, "status": "broken", "log": log}]
+    return failure.text(facts, {}, {"driver_branch": branch, "driver_source": "nvidia"}, "en")
+
+
+def test_the_compilers_words_and_what_works_are_told() -> None:
+    said = failed_build("595")
+    assert "nvidia 9 does not compile for kernel 6.12: a.c:1: error: no (make.log of dkms)" in said
+    assert "nvidia_driver_source=nvidia nvidia_driver_branch=580" in said
+    assert "nvidia_driver_source=distribution nvidia_driver_branch=535" in said
+    assert "branch=595" not in said, "that one failed"
+    assert "branch=550" not in said, "that one is known to fail, too"
+
+
+def test_half_installed_packages_and_a_wished_flavour_do_not_hide_what_works() -> None:
+    """As on Debian 13: the set that does not compile is still there, and branch 535 has no open modules."""
+    facts = json.loads((SNAPSHOTS / "bare_host.json").read_text(encoding="utf-8"))
+    facts["os"].update(id="debian", version="13", id_like=[])
+    facts["packages"]["installed"] = {"nvidia-open-kernel-dkms": "550.163.01-2", "nvidia-smi": "550.163.01-2"}
+    log = {"path": "/x", "errors": ["a.c:1: error: no"], "kernel": "6.12"}
+    facts["driver"]["dkms"] = [{"name": "nvidia", "version": "9", "kernel": None, "status": "broken", "log": log}]
+    wishes = {"driver_branch": "550", "driver_source": "distribution", "driver_modules": "open"}
+    said = failure.text(facts, {}, wishes, "en")
+    assert "nvidia_driver_source=nvidia nvidia_driver_branch=580" in said
+    assert "nvidia_driver_source=distribution nvidia_driver_branch=535 nvidia_driver_modules=auto" in said
+    assert "nvidia_driver_branch=580 nvidia_driver_modules" not in said, "the wished flavour does there"

@@ -233,6 +233,15 @@ def test_a_machine_without_boot_images_needs_none() -> None:
     assert not ask(facts)["initramfs_right"]
 
 
+def test_the_kernel_that_boots_next_must_have_the_module() -> None:
+    assert ask(bare())["modules_missing"] == [KERNEL] and ask(DONE)["modules_missing"] == []
+    facts = copy.deepcopy(DONE)
+    newer = {**facts["kernel"]["installed"][0], "release": "6.8.0-90-generic", "nvidia": None}
+    facts["kernel"]["installed"].append(newer)
+    facts["kernel"]["newest"] = newer["release"]
+    assert ask(facts)["modules_missing"] == [newer["release"]]
+
+
 def test_dnf_holds_by_versionlock() -> None:
     facts = bare(id="rocky", version="9.6", id_like=["rhel"], family="rhel")
     facts["packages"]["manager"] = "dnf"
