@@ -48,7 +48,7 @@ def driver_difference(
     after: t.Mapping[str, t.Any], before: t.Mapping[str, t.Any], steps: t.Mapping[str, t.Any]
 ) -> dict[str, t.Any]:
     """Return added, former and version."""
-    return failure.difference(after, before, steps["packages"], steps["manager"])
+    return failure.difference(after, before, steps["version"], steps["manager"])
 
 
 class FilterModule:

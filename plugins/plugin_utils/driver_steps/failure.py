@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps.versions import driver_version
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan import installed
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.driver import choose
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.machine import Machine, read
@@ -25,11 +24,11 @@ _LINES = 3
 _LENGTH = 300
 
 
-def difference(after: Packages, before: Packages, members: Sequence[str], manager: str) -> dict[str, Any]:
+def difference(after: Packages, before: Packages, version: str, manager: str) -> dict[str, Any]:
     """Compare two answers of ansible.builtin.package_facts.
 
     added: names that came. former: what to install again, as the package manager names it. version: that of the driver
-    before ('' for none), told by the packages of the set.
+    before, as it was given ('' for none).
     """
     names = {*before, *(name for name in after)}
     former = [
@@ -37,11 +36,10 @@ def difference(after: Packages, before: Packages, members: Sequence[str], manage
         for name in sorted(names)
         if name in before and _full(before[name]) != _full(after.get(name, ()))
     ]
-    versions = {driver_version(_full(before[name])) for name in members if name in before} - {None}
     return {
         "added": sorted(set(after) - set(before)),
         "former": former,
-        "version": str(versions.pop()) if len(versions) == 1 else "",
+        "version": version,
     }
 
 

@@ -15,6 +15,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps im
     blockers,
     busy,
     files,
+    outputs,
     reboot,
     sources,
     versions,
@@ -31,13 +32,20 @@ def steps(snapshot: Mapping[str, Any], inputs: Mapping[str, Any], language: str 
     """Raises ValueError for a bad wish.
 
     inputs: `wishes` (of the plan), and of the role `hold`, `secure_boot`, `mok_password_given`, `upgrade`,
-    `repo_key_url`, `repo_fingerprints`.
+    `repo_key_url`, `repo_fingerprints`, `reboot`, `own_packages`.
     """
+    found = _steps(snapshot, inputs, language)
+    return {**found, **outputs.outputs(found, inputs)}
+
+
+def _steps(snapshot: Mapping[str, Any], inputs: Mapping[str, Any], language: str) -> dict[str, Any]:
     facts = View(snapshot)
     machine, wishes = read(facts), make_wishes(inputs["wishes"])
     common = {
         "in_use": [render(text, language) for text in blockers.in_use(facts)],
         "installed_set": files.members(machine.installed),
+        "manager": "dnf" if machine.family == "rhel" else "apt",
+        "loaded": machine.loaded is not None,
     }
     try:
         driver = choose(machine, wishes)
@@ -75,7 +83,7 @@ class _Steps:
         packages_right = self._packages_right()
         sources_ = sources.wanted(self.facts, self.driver, self.inputs)
         change = not packages_right
-        reload_, reboot_ = self._boots(packages_right)
+        reload_, reboot_ = self._boots()
         busy_ = blockers.in_use(self.facts) if change or reload_ or reboot_ else []
         stop = blockers.blockers(self.facts, self.machine, self.driver, self.inputs) if change else []
         enrol = self.driver.secure_boot in ("enrol", "stop") and self.driver.build and change
@@ -128,14 +136,26 @@ class _Steps:
 
     def _installed_version(self) -> str:
         """The driver's version in the packages of the set, '' where none is installed or they differ."""
-        return versions.installed_version(self.set, self.installed)
+        if any(name in self.installed for name in self.set):
+            return versions.installed_version(self.set, self.installed)
+        # another branch may have other names: the packages of the branch that is installed tell
+        if self.machine.installed_source not in ("nvidia", "distribution"):
+            return ""
+        start = f"{self.machine.installed_branch}."
+        parts = {name: versions.driver_version(self.installed[name]) or "" for name in files.members(self.installed)}
+        found = {version for version in parts.values() if version.startswith(start)}
+        return found.pop() if len(found) == 1 else ""
 
     def _packages_right(self) -> bool:
+        return self._set_is_whole() and not self.inputs.get("upgrade")
+
+    def _set_is_whole(self) -> bool:
+        """Whether the packages are installed as wished, be there a newer version or not."""
         missing = [name for name in [*self.set, *self.headers] if name not in self.installed]
         wanted = self.wishes.driver_version or self.driver.version or ""
         fits = self.version.startswith(f"{self.driver.branch}.") and (not wanted or wanted == self.version)
         settled = not self._broken() and not self._interrupted()
-        return not missing and bool(self.version) and fits and settled and not self.inputs.get("upgrade")
+        return not missing and bool(self.version) and fits and settled
 
     def _modules_missing(self) -> list[str]:
         """The kernel that boots next, where it has no module of the driver: it would come up without graphics."""
@@ -200,8 +220,8 @@ class _Steps:
         found = [units.get(name) or {} for name in self.driver.services]
         return all((unit.get("active"), unit.get("enabled")) == ("active", "enabled") for unit in found)
 
-    def _boots(self, packages_right: bool) -> tuple[list[Text], list[Text]]:
-        if not packages_right:
+    def _boots(self) -> tuple[list[Text], list[Text]]:
+        if not self._set_is_whole():
             return [], []
         reboot_ = reboot.reboot_causes(self.facts, self.driver)
         return reboot.reload_causes(self.facts, self.driver, self.version), reboot_
@@ -209,7 +229,8 @@ class _Steps:
 
 def hold_files(driver: Mapping[str, Any], version: str, manager: str, exact: bool) -> list[files.File]:
     """The files that hold a set at its version; `driver` as steps() gives it."""
-    return files.hold(version, driver["branch"] or "", driver["pinned"], manager, exact, driver["build"])
+    branch = version.split(".")[0] if version else driver["branch"] or ""
+    return files.hold(version, branch, driver["pinned"], manager, exact, driver["build"])
 
 
 def _plain(driver: Driver) -> dict[str, Any]:

@@ -24,18 +24,18 @@ def rpm(version: str, release: str, epoch: int | None = None) -> list[dict[str, 
 def test_what_came_changed_and_went() -> None:
     before = {"nvidia-open": deb("580.159.03-1"), "bash": deb("5.2-1"), "gone": deb("1-1")}
     after = {"nvidia-open": deb("595.71.05-1"), "bash": deb("5.2-1"), "dkms": deb("3.2-1")}
-    found = failure.difference(after, before, ["nvidia-open"], "apt")
+    found = failure.difference(after, before, "580.159.03", "apt")
     assert found == {"added": ["dkms"], "former": ["gone=1-1", "nvidia-open=580.159.03-1"], "version": "580.159.03"}
 
 
 def test_rpm_versions_are_put_together() -> None:
     before = {"nvidia-open": rpm("580.159.03", "1.el9", 3)}
-    found = failure.difference({}, before, ["nvidia-open"], "dnf")
+    found = failure.difference({}, before, "580.159.03", "dnf")
     assert found["former"] == ["nvidia-open-3:580.159.03-1.el9"] and found["version"] == "580.159.03"
 
 
 def test_nothing_was_there_before() -> None:
-    found = failure.difference({"nvidia-open": deb("580.1-1")}, {}, ["nvidia-open"], "apt")
+    found = failure.difference({"nvidia-open": deb("580.1-1")}, {}, "", "apt")
     assert found == {"added": ["nvidia-open"], "former": [], "version": ""}
 
 
