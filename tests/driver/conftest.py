@@ -83,30 +83,38 @@ def _digest(*paths: Path) -> str:
 @pytest.fixture(scope="session")
 def dkms(kernel: str, rootfs: concurrent.futures.Future[Path]) -> Iterator[machines.DriverHost]:
     """A Debian 12 host that shows Debian's kernel as its own, with Debian's driver, built and installed by the role."""
-    with machines.timed("start a Debian 12 host"):
-        machine = machines.start_host(DKMS_HOST, "bookworm", sandbox_kernel=kernel, sandbox_nouveau=True)
-        machines.prepare(machine, "bookworm")
-    etc, packages = machine.etc(), machine.packages()
-    with machines.timed("install Debian's driver, with its build by DKMS"):
-        run = machine.role(nvidia_driver_source="distribution", nvidia_driver_modules="open")
-    yield machines.DriverHost(machine, kernel, etc, packages, run)
-    machines.remove_host(DKMS_HOST)
+    try:
+        with machines.timed("start a Debian 12 host"):
+            machine = machines.start_host(DKMS_HOST, "bookworm", sandbox_kernel=kernel, sandbox_nouveau=True)
+            machines.prepare(machine, "bookworm")
+        etc, packages = machine.etc(), machine.packages()
+        with machines.timed("install Debian's driver, with its build by DKMS"):
+            run = machine.role(nvidia_driver_source="distribution", nvidia_driver_modules="open")
+        if run.rc == 0:  # now: the tests end with taking the driver away
+            with machines.timed("build the card, take the driver's parts"):
+                _kept(kernel).write_bytes(_parts(machine, kernel))
+        yield machines.DriverHost(machine, kernel, etc, packages, run)
+    finally:
+        machines.remove_host(DKMS_HOST)
 
 
 @pytest.fixture(scope="session")
 def built(request: pytest.FixtureRequest, kernel: str) -> standins.Built:
     """What the host has built for this kernel. From the cache where only the virtual machine is tested."""
-    kept = machines.CACHE / f"built-{kernel}-{_digest(VM / 'fakegpu', machines.HERE / 'host_parts.sh')}.tar"
+    kept = _kept(kernel)
     compiles = any(item.path.name == "test_dkms.py" for item in request.session.items)
     if compiles or not kept.exists():
         host: machines.DriverHost = request.getfixturevalue("dkms")
         assert host.run.rc == 0, host.run.errors
-        with machines.timed("build the card, take the driver's parts"):
-            kept.write_bytes(_parts(host.machine, kernel))
     folder = machines.CACHE / "built"
     standins.take(kept, folder)
     versions = dict(line.split("\t") for line in (folder / "versions").read_text().splitlines())
     return standins.Built(folder, kernel, versions)
+
+
+def _kept(kernel: str) -> Path:
+    machines.CACHE.mkdir(parents=True, exist_ok=True)
+    return machines.CACHE / f"built-{kernel}-{_digest(VM / 'fakegpu', machines.HERE / 'host_parts.sh')}.tar"
 
 
 def _parts(machine: machines.Machine, kernel: str) -> bytes:

@@ -19,16 +19,18 @@ HOST = "gpuready-dkms-13"
 def failed() -> Iterator[machines.DriverHost]:
     """The host after a run that wished for the branch that does not compile."""
     kernel = machines.asked("trixie", machines.NEWEST)
-    with machines.timed("start a Debian 13 host"):
-        machine = machines.start_host(HOST, "trixie", sandbox_kernel=kernel, sandbox_nouveau=True)
-        machines.prepare(machine, "trixie")
-    etc, packages = machine.etc(), machine.packages()
-    with machines.timed("a driver that does not compile, and the way back"):
-        run = machine.role(
-            nvidia_driver_source="distribution", nvidia_driver_branch="550", nvidia_driver_modules="open"
-        )
-    yield machines.DriverHost(machine, kernel, etc, packages, run)
-    machines.remove_host(HOST)
+    try:
+        with machines.timed("start a Debian 13 host"):
+            machine = machines.start_host(HOST, "trixie", sandbox_kernel=kernel, sandbox_nouveau=True)
+            machines.prepare(machine, "trixie")
+        etc, packages = machine.etc(), machine.packages()
+        with machines.timed("a driver that does not compile, and the way back"):
+            run = machine.role(
+                nvidia_driver_source="distribution", nvidia_driver_branch="550", nvidia_driver_modules="open"
+            )
+        yield machines.DriverHost(machine, kernel, etc, packages, run)
+    finally:
+        machines.remove_host(HOST)
 
 
 def test_it_fails_and_says_why(failed: machines.DriverHost) -> None:
