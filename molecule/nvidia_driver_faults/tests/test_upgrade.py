@@ -93,7 +93,7 @@ def test_a_version_that_comes_up_but_is_not_ready_goes_back(host: Host) -> None:
     machine = Machine(host)
     machine.installed()
     # given by the user on the command line, which wins over what a playbook sets
-    run = upgrade(machine, nvidia_driver_branch="595", gpuready_policy={"driver_branch": "580"})
+    run = upgrade(machine, nvidia_driver_branch="595", gpuready_policy={"expected_gpus": 8})
     assert run.rc == 2, run.output[-5000:]
     assert "Driver 580.159.03 stays" in run.sentence and "NOT READY" in run.sentence, run.sentence
     has(machine, "580.159.03")
