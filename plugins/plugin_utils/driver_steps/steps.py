@@ -57,7 +57,7 @@ def _steps(snapshot: Mapping[str, Any], inputs: Mapping[str, Any], language: str
 
 
 def _sentence(refused: RefusedError) -> Text:
-    nearest = [choice.text for choice in refused.nearest]
+    nearest = [choice.with_vars() for choice in refused.nearest]
     if nearest:
         return say(
             "{reason} ({rung}). What works: {nearest}.", reason=refused.reason, rung=refused.rung, nearest=nearest

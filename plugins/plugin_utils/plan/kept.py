@@ -99,7 +99,7 @@ def check_mixed(machine: Machine, sources: list[str]) -> None:
 
 def ours(machine: Machine, wishes: Wishes, offers: dict[str, Offer]) -> Picked | None:
     """The set that is installed, where the plan would install it, too; None: any other driver, or none."""
-    offer = offers.get(machine.installed_source or "")
+    offer = offers.get(machine.installed_source or ("nvidia" if machine.recorded else ""))
     loaded = tables.branch_of(machine.loaded)
     number = loaded or tables.branch_of(machine.installed_branch)
     # of a driver whose version is unknown nobody can say that it is the packages'
@@ -123,4 +123,6 @@ def ours(machine: Machine, wishes: Wishes, offers: dict[str, Offer]) -> Picked |
         tools = packages - kernel - _SHARED
         # another set of the same source may run here (a desktop's): beside a driver that works nothing is added
         here = bool(kernel & set(machine.installed)) and (not loaded or bool(tools & set(machine.installed)))
+        # what the role has brought stays its own, whatever somebody took away of it
+        here = here or machine.recorded
     return Picked(offer, number, flavour) if here else None

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, render
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, render, say
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,12 @@ class Nearest:
 
     def as_dict(self) -> dict[str, Any]:
         return {**_both("text", self.text), "vars": dict(self.vars)}
+
+    def with_vars(self) -> Text:
+        """The text and the inputs that make it, as they are given on a command line."""
+        values = {name: "true" if value is True else value for name, value in self.vars.items()}
+        given = " ".join(f"{name}={value}" for name, value in values.items())
+        return say("{text} ({given})", text=self.text, given=given) if given else self.text
 
 
 class RefusedError(Exception):

@@ -115,7 +115,7 @@ def _message(error: RefusedError, host: str) -> Text:
     values: dict[str, Any] = {"host": host or say("this machine"), "reason": error.reason}
     if not error.nearest:
         return say("{host} is not planned: {reason}. Nothing was changed.", **values)
-    works = [_with_vars(nearest) for nearest in error.nearest]
+    works = [nearest.with_vars() for nearest in error.nearest]
     if len(works) == 1:
         return say(
             "{host} is not planned: {reason}; what works: {works}. Nothing was changed.", works=works[0], **values
@@ -126,12 +126,6 @@ def _message(error: RefusedError, host: str) -> Text:
         last=works[-1],
         **values,
     )
-
-
-def _with_vars(nearest: Nearest) -> Text:
-    """A nearest choice and the inputs that make it, as they are given on a command line."""
-    given = " ".join(f"{name}={str(value).lower() if value is True else value}" for name, value in nearest.vars.items())
-    return say("{text} ({given})", text=nearest.text, given=given) if given else nearest.text
 
 
 def _machine(machine: Machine, cards: tuple[gpus.Card, ...] | None) -> dict[str, Any]:
