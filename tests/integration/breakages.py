@@ -75,6 +75,8 @@ def because(cause: str, *checks: str) -> dict[str, str]:
 
 
 REBOOT = Remedy("reboot", None, "-m ansible.builtin.reboot")
+# by the role, which looks after the driver
+ROLE_REBOOTS = Remedy("reboot", "nvidia_driver", "nvidia_driver_reboot=when_needed")
 # what nobody can judge without the module, without an answer of the driver
 NO_ANSWER = ("DRV-SMI", "DRV-GPU-COUNT", "DRV-RECOVERY", "DRV-PERSIST", "CTR-NVML-LOST", "DEV-GPU", "DEV-CAPS")
 NO_MODULE = ("DRV-MODULE", "DRV-DEVNODES", "DRV-UVM", "DRV-VERSION-MATCH", "DRV-FLAVOUR", "DRV-GPU-LOST", *NO_ANSWER)
@@ -84,7 +86,7 @@ BREAKAGES = [
         "nouveau loaded",
         "unload; over /sys/module; mkdir /sys/module/nouveau; ln -s ../../drivers/nouveau $pci/$gpu/driver",
         "rm -f $pci/$gpu/driver; umount /sys/module; load",
-        {"PRE-NOUVEAU": ("fail", REBOOT, "nouveau is loaded")},
+        {"PRE-NOUVEAU": ("fail", ROLE_REBOOTS, "nouveau is loaded")},
         because("PRE-NOUVEAU", "PRE-BOUND-DRIVER", "CTR-CDI-SPEC", *NO_MODULE),
         quiet=("DRV-HANG",),
     ),
@@ -97,7 +99,7 @@ BREAKAGES = [
         {
             "PRE-SECURE-BOOT": (
                 "fail",
-                Remedy("firmware_setup", "readiness", "--tags readiness"),
+                Remedy("firmware_setup", "nvidia_driver", "nvidia_driver_secure_boot=enrol"),
                 "Secure Boot is on and would refuse",
             )
         },
@@ -140,7 +142,7 @@ echo 'NVML library version: 580.126'
 exit 18
 SMI""",
         "back $smi",
-        {"DRV-VERSION-MATCH": ("fail", REBOOT, "nvidia-smi exit status 18")},
+        {"DRV-VERSION-MATCH": ("fail", ROLE_REBOOTS, "nvidia-smi exit status 18")},
         because("DRV-VERSION-MATCH", "DRV-GPU-LOST", *NO_ANSWER),
     ),
     Breakage(
@@ -330,6 +332,7 @@ NO_HEADERS: Mapping[str, object] = {
     },
     "gpus": [],
 }
+ROLE_INSTALLS = Remedy("run_role", "nvidia_driver", "--tags nvidia_driver,readiness")
 INSTALL_HEADERS = Remedy("none", None, f"name=linux-headers-{KERNEL} update_cache=true")
 
 REPLAYED = [
@@ -340,10 +343,10 @@ REPLAYED = [
         {
             "DRV-MODULE": (
                 "fail",
-                Remedy("run_role", "nvidia_driver", "--tags nvidia_driver,readiness"),
+                ROLE_INSTALLS,
                 f"the headers of the running kernel {KERNEL} are missing",
             ),
-            "PRE-HEADERS": ("warn", INSTALL_HEADERS, "the driver cannot be built"),
+            "PRE-HEADERS": ("warn", ROLE_INSTALLS, "the driver cannot be built"),
         },
         because("DRV-MODULE", "CTR-CDI-SPEC", *(name for name in NO_MODULE if name != "DRV-MODULE")),
         quiet=("DRV-HANG",),
