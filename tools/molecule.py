@@ -34,7 +34,8 @@ class Outcome(NamedTuple):
 def scenarios() -> list[str]:
     """All scenarios, the longest first, so that the last one to run is a short one."""
     found = {path.parent.name for path in (PROJECT / "molecule").glob("*/molecule.yml")}
-    long = [name for name in ("site", "dev_container") if name in found]
+    first = ("nvidia_driver_faults", "nvidia_driver_rpm", "nvidia_driver_ubuntu", "site", "dev_container")
+    long = [name for name in first if name in found]
     return long + sorted(found - set(long))
 
 
