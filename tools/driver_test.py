@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the tests of the real driver, unless nothing that they test has changed since they last succeeded here.
 
-They compile NVIDIA's module with DKMS (about four minutes); with --always they also boot a virtual machine with it and see
-Debian 13's build fail (about ten more). A run that was skipped says so, and how to have it anyway. What counts as
+They compile NVIDIA's module with DKMS (about four minutes); with --always they also boot a virtual machine with it and
+see Debian 13's build fail (about ten more). A run that was skipped says so, and how to have it anyway. What counts as
 changed: the contents of the files of FOLDERS.
 """
 
