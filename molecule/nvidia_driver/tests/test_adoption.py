@@ -37,5 +37,5 @@ def test_a_loaded_driver_is_not_replaced_by_another_branch_unasked(host: Host) -
     with machine.untouched():
         run = machine.converge(nvidia_driver_branch="595")
     assert run.rc == 2
-    assert "nvidia_driver_allow_change" in run.sentence and "wants 595" in run.sentence, run.sentence
+    assert "nvidia_driver_allow_change" in run.sentence and "branch 595 is wished" in run.sentence, run.sentence
     assert host.package("nvidia-driver-cuda").version == VERSION
