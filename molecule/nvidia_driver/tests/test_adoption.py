@@ -11,6 +11,12 @@ VERSION = "580.159.03-1"
 RECORD = "/var/lib/gpuready/nvidia-driver.json"
 
 
+def test_a_second_run_is_short(host: Host) -> None:
+    run = Machine(host).converge()
+    assert (run.rc, run.changed) == (0, []), run.output[-3000:]
+    assert run.executed <= 6, run.output
+
+
 def test_a_driver_from_elsewhere_that_works_is_adopted(host: Host) -> None:
     machine = Machine(host)
     # without its record the role does not know that the driver came by it

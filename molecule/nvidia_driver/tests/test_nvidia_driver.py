@@ -80,9 +80,3 @@ def test_nouveau_is_kept_away_now_and_at_boot(host: Host) -> None:
         return  # boots with the kernel of the machine around it
     assert machine.image_holds(KERNEL, "blacklist nouveau")
     machine.boots()
-
-
-def test_a_second_run_is_short(host: Host) -> None:
-    run = Machine(host).converge()
-    assert (run.rc, run.changed) == (0, []), run.output[-3000:]
-    assert run.executed <= 6, run.output
