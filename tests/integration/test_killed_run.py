@@ -38,7 +38,7 @@ def run_and_kill(host: lab.Host, task: str, command: str, seconds: float) -> Non
 
 
 def wait_for(host: lab.Host, command: str) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     # [x]: the pattern must not find itself
     while not host.ssh(f"pgrep -f '[{command[0]}]{command[1:]}'", check=False):
         if time.monotonic() > deadline:
