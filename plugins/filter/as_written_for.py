@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.as_written import as_written_for
+
 DOCUMENTATION = r"""
 name: as_written_for
 author: The gpuready authors (@gpuready)
@@ -45,13 +47,6 @@ _value:
   description: Whether all that is so.
   type: boolean
 """
-
-
-def as_written_for(files: t.Mapping[str, t.Mapping[str, t.Any]], paths: t.Sequence[str], stamp: str) -> bool:
-    """Return whether each of the paths is as our module wrote it, and the first one bears the stamp."""
-    found = [files.get(path, {}) for path in paths]
-    untouched = all(one.get("as_written") is True and (one.get("mode"), one.get("uid")) == ("0644", 0) for one in found)
-    return untouched and found[0].get("stamp") == stamp
 
 
 class FilterModule:

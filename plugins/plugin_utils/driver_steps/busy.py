@@ -21,16 +21,6 @@ def holders(facts: View) -> list[Text]:
     return [_holder(one) for one in found if one.text_or_none("comm") not in OWN]
 
 
-def containers(facts: View) -> list[str]:
-    """The names of the containers that hold a GPU, each once."""
-    try:
-        found = facts.views("processes.gpu")
-    except UnmeasuredError:
-        return []
-    named = (one.text_or_none("container_name") for one in found)
-    return sorted({name for name in named if name})
-
-
 def _holder(process: View) -> Text:
     name, pid = process.text_or_none("comm") or "?", process.integer_or_none("pid")
     user = process.text_or_none("user") or "?"

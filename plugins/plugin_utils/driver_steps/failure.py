@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps.versions import spec
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan import installed
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.driver import choose
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.machine import Machine, read
@@ -30,11 +31,10 @@ def difference(after: Packages, before: Packages, version: str, manager: str) ->
     added: names that came. former: what to install again, as the package manager names it. version: that of the driver
     before, as it was given ('' for none).
     """
-    names = {*before, *(name for name in after)}
     former = [
-        _spec(name, _full(before[name]), manager)
-        for name in sorted(names)
-        if name in before and _full(before[name]) != _full(after.get(name, ()))
+        spec(name, _full(rows), manager)
+        for name, rows in sorted(before.items())
+        if _full(rows) != _full(after.get(name, ()))
     ]
     return {
         "added": sorted(set(after) - set(before)),
@@ -53,10 +53,6 @@ def _full(rows: Sequence[Mapping[str, Any]]) -> str:
         return version
     epoch = f"{row['epoch']}:" if row.get("epoch") else ""
     return f"{epoch}{version}-{row.get('release', '')}"
-
-
-def _spec(name: str, full: str, manager: str) -> str:
-    return f"{name}={full}" if manager == "apt" else f"{name}-{full}"
 
 
 def message(snapshot: Mapping[str, Any], result: Mapping[str, Any], wishes: Mapping[str, Any]) -> Text:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps.versions import driver_version
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.driver import Driver
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import driver_version
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, say
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import UnmeasuredError, View
 

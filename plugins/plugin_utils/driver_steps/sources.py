@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.as_written import as_written_for
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.driver import Driver
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.packages import Repository
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import UnmeasuredError, View
@@ -90,12 +91,10 @@ def files(source: Mapping[str, Any]) -> list[str]:
 
 def right(source: Mapping[str, Any], facts: View) -> bool:
     """Whether the module's files are as it wrote them for these inputs."""
-    there = facts.data.get("files") or {}
-    found = [there.get(path) or {} for path in files(source)]
-    untouched = all(one.get("as_written") is True and (one.get("mode"), one.get("uid")) == ("0644", 0) for one in found)
+    as_written = as_written_for(facts.data.get("files") or {}, files(source), source["stamp"])
     streams = (facts.data.get("packages") or {}).get("streams") or {}
     enabled = all(streams.get(module) == stream for module, stream in source.get("stream", {}).items())
-    return untouched and found[0].get("stamp") == source["stamp"] and enabled
+    return as_written and enabled
 
 
 def _stamped(source: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps import (
     blockers,
-    busy,
     files,
     outputs,
     reboot,
@@ -24,6 +23,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.driver imp
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.machine import Machine, read
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.model import RefusedError
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.wishes import Wishes, make_wishes
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import tables
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, render, say
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import View
 
@@ -91,7 +91,6 @@ class _Steps:
         return {
             **_NOTHING,
             "managed": True,
-            "manager": self.manager,
             "driver": _plain(self.driver),
             "refusal": self._refusal(stop or busy_ if change else []),
             "packages": [*self.set, *self.headers],
@@ -108,17 +107,15 @@ class _Steps:
             "files": after,
             "files_right": files.right(after, self._files()),
             "initramfs_inputs": [files.NOUVEAU],
-            "initramfs_right": self._initramfs_right(after),
+            "initramfs_right": self._initramfs_right(),
             "enrol": enrol,
             "mok_key": self.facts.text_or_none("firmware.mok.key"),
-            "mok_pending": bool(self.machine.mok_pending),
             "broken": self._broken(),
             "services": list(self.driver.services),
             "services_right": self._services_right(),
             "reload": [render(cause, self.language) for cause in reload_],
             "reboot": [render(cause, self.language) for cause in reboot_],
             "busy": [render(text, self.language) for text in busy_],
-            "containers": busy.containers(self.facts),
         }
 
     def hold_right(self) -> bool:
@@ -142,7 +139,7 @@ class _Steps:
         if self.machine.installed_source not in ("nvidia", "distribution"):
             return ""
         start = f"{self.machine.installed_branch}."
-        parts = {name: versions.driver_version(self.installed[name]) or "" for name in files.members(self.installed)}
+        parts = {name: tables.driver_version(self.installed[name]) or "" for name in files.members(self.installed)}
         found = {version for version in parts.values() if version.startswith(start)}
         return found.pop() if len(found) == 1 else ""
 
@@ -197,7 +194,7 @@ class _Steps:
         names_ = {line.rsplit("-", 2)[0] for line in self._locks().splitlines()}
         return names_ <= held
 
-    def _initramfs_right(self, after: Sequence[files.File]) -> bool:
+    def _initramfs_right(self) -> bool:
         """Whether our stamp says that the images hold the blacklist as it is wanted."""
         kernels = self._section("kernel")
         installed = kernels.get("installed")
@@ -282,14 +279,12 @@ _NOTHING: Mapping[str, Any] = {
     "initramfs_right": True,
     "enrol": False,
     "mok_key": None,
-    "mok_pending": False,
     "broken": [],
     "services": [],
     "services_right": True,
     "reload": [],
     "reboot": [],
     "busy": [],
-    "containers": [],
     "in_use": [],
     "installed_set": [],
 }

@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import version_at_least, version_key
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import driver_version
 
-# '580.159.03-1', '1:535.261.03-1~deb12u1', '3:580.159.03-1.el9': the driver's version within a package's
 # Debian's archive versions these apart from the driver (nvidia-modprobe 535.161.07 beside 535.261.03, Debian 12)
 _KERNEL_DEVEL = "kernel-devel"
 _LOOSE = ("nvidia-modprobe", "nvidia-persistenced", "nvidia-settings", "nvidia-xconfig")
-_DRIVER = re.compile(r"(?:\d+:)?(\d{3}\.\d{1,3}(?:\.\d{1,3})?)(?=[-+~]|$)")
 
 
 @dataclass(frozen=True)
@@ -27,12 +25,6 @@ class Set:
     specs: tuple[str, ...] = ()
     error: str = ""
     missing: tuple[str, ...] = field(default=())
-
-
-def driver_version(package_version: str) -> str | None:
-    """The driver's version in that of a package; None for packages that are not versioned like the driver."""
-    found = _DRIVER.match(package_version)
-    return found.group(1) if found else None
 
 
 def installed_version(names: Sequence[str], installed: Mapping[str, str]) -> str:
@@ -66,7 +58,7 @@ def choose(
         return Set(error=_incomplete(versioned, wanted))
     if _below(version, wanted):
         return Set(error=_too_old(version, wanted))
-    specs = [_spec(name, offered[name].get(version), wanted["manager"]) for name in packages]
+    specs = [spec(name, offered[name].get(version), wanted["manager"]) for name in packages]
     return Set(version, (*specs, *optional))
 
 
@@ -109,7 +101,7 @@ def _version(versioned: Mapping[str, Mapping[str, str]], wanted: Mapping[str, An
     return max(fitting, key=version_key) if fitting else ""
 
 
-def _spec(name: str, full: str | None, manager: str) -> str:
+def spec(name: str, full: str | None, manager: str) -> str:
     """'name=1.0-1' for apt, 'name-3:1.0-1.el9' for dnf, the bare name for a package with versions of its own."""
     if full is None:
         return name

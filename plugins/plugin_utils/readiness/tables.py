@@ -37,6 +37,9 @@ XID_ACTIONS = (
     "update",
 )
 
+# '580.159.03-1', '1:535.261.03-1~deb12u1', '3:580.159.03-1.el9': the driver's version within a package's
+_PACKAGED = re.compile(r"(?:\d+:)?(\d{3}\.\d{1,3}(?:\.\d{1,3})?)(?=[-+~]|$)")
+
 # What a driver keeps for itself differs by branch: up to 2 % on older ones (TITAN Xp 12196 of 12288 MiB).
 MEMORY_TOLERANCE = 0.03
 # GDDR boards hold their ECC bits in the memory itself: 1/16 of it (A10: 24564 -> 23028 MiB).
@@ -160,6 +163,12 @@ def xid(code: int) -> Xid | None:
     if row is None:
         return None
     return Xid(code, row["name"], row["action"], Text(row["meaning"]))
+
+
+def driver_version(package_version: str) -> str | None:
+    """The driver's version in that of a package; None for packages that are not versioned like the driver."""
+    found = _PACKAGED.match(package_version)
+    return found.group(1) if found else None
 
 
 def branch_of(driver: str | None) -> int | None:

@@ -29,6 +29,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     skip,
     version_key,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import driver_version
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import names, say
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import Evidence
 
@@ -38,7 +39,6 @@ HOLD = "/etc/apt/preferences.d/gpuready-nvidia-driver-hold"
 _STRICT = re.compile(r"nvidia-fabric-?manager|libnvidia-nscq|libnvsdm|nvidia-imex")
 # Where the role holds the set, the daemon belongs to it
 _OF_THE_SET = re.compile(r"nvidia-persistenced$")
-_VERSION = re.compile(r"(?:\d+:)?(\d{3}\.\d{1,3}(?:\.\d{1,3})?)(?=[-+~]|$)")
 
 
 @not_in_wsl
@@ -78,9 +78,9 @@ def _companions(ctx: Context, installed: Mapping[str, Any]) -> dict[str, str]:
     held = HOLD in ctx.facts.mapping("files") and not own
     found = {}
     for name, full in installed.items():
-        match = _VERSION.match(str(full))
-        if match and (_STRICT.match(name) or (held and _OF_THE_SET.match(name))):
-            found[name] = match.group(1)
+        version = driver_version(str(full))
+        if version and (_STRICT.match(name) or (held and _OF_THE_SET.match(name))):
+            found[name] = version
     return found
 
 

@@ -11,9 +11,9 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps.ve
     Set,
     asked,
     choose,
-    driver_version,
     installed_version,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import driver_version
 from hypothesis import given
 from hypothesis import strategies as st
 
