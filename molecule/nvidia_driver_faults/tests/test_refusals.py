@@ -148,13 +148,28 @@ def test_only_a_complete_set_is_taken(host: Host) -> None:
     # 580.178.04 is the newest there, and its fabric manager is not there yet
     machine = Machine(host)
     machine.bare()
-    run = machine.converge(
-        nvidia_driver_repo_url=f"{REPOSITORY}/debian-faults/$(ARCH)", nvidia_driver_fabric_manager="present"
-    )
+    wishes = {
+        "nvidia_driver_repo_url": f"{REPOSITORY}/debian-faults/$(ARCH)",
+        "nvidia_driver_fabric_manager": "present",
+    }
+    run = machine.converge(**wishes)
     assert run.rc == 0, run.output[-5000:]
     listed = machine.packages()
     assert "580.178.04" not in listed and "ii  nvidia-fabricmanager 580.159.03-1" in listed
     assert "ii  nvidia-driver-cuda 580.159.03-1" in listed
-    # no NVSwitch here: it must not even try to start
+    # no NVSwitch here: it must not even try to start, now or in each run
+    assert machine.sh("systemctl is-enabled nvidia-fabricmanager") == "enabled"
     assert machine.rc("systemctl is-active nvidia-fabricmanager") != 0
     assert machine.rc("systemctl is-failed nvidia-fabricmanager") != 0
+    again = machine.converge(**wishes)
+    assert (again.rc, again.changed) == (0, []), again.output[-3000:]
+
+
+def test_a_part_that_nobody_wishes_any_more_keeps_the_version_of_the_driver(host: Host) -> None:
+    machine = Machine(host)
+    assert "libnvidia-nscq 580.159.03-1" in machine.packages(), "the test before this one has installed it"
+    run = machine.converge(nvidia_driver_version="580.126.09", nvidia_driver_allow_change=True)
+    assert run.rc == 0, run.output[-5000:]
+    listed = machine.packages()
+    assert "libnvidia-nscq 580.126.09-1" in listed and "580.159.03" not in listed
+    machine.bare()

@@ -91,12 +91,12 @@ def test_a_version_that_does_not_compile_brings_the_former_one_back(host: Host) 
 
 def test_a_version_that_comes_up_but_is_not_ready_goes_back(host: Host) -> None:
     machine = Machine(host)
-    machine.installed()
+    behind(machine)
     # given by the user on the command line, which wins over what a playbook sets
     run = upgrade(machine, nvidia_driver_branch="595", gpuready_policy={"expected_gpus": 8})
     assert run.rc == 2, run.output[-5000:]
-    assert "Driver 580.159.03 stays" in run.sentence and "NOT READY" in run.sentence, run.sentence
-    has(machine, "580.159.03")
+    assert "Driver 580.126.09 stays" in run.sentence and "NOT READY" in run.sentence, run.sentence
+    has(machine, "580.126.09")
 
 
 def test_there_is_nothing_to_upgrade(host: Host) -> None:

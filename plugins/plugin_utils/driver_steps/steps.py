@@ -75,7 +75,8 @@ class _Steps:
         self.inputs, self.language = inputs, language
         self.installed = machine.installed
         self.manager = "dnf" if machine.family == "rhel" else "apt"
-        self.set = [*driver.packages, *driver.fabric_packages]
+        wished = [*driver.packages, *driver.fabric_packages]
+        self.set = [*wished, *versions.companions(self.installed, driver.branch or "", wished)]
         self.headers = self._missing_headers()
         self.version = self._installed_version()
 
@@ -112,6 +113,7 @@ class _Steps:
             "mok_key": self.facts.text_or_none("firmware.mok.key"),
             "broken": self._broken(),
             "services": list(self.driver.services),
+            "started": list(self.driver.started),
             "services_right": self._services_right(),
             "reload": [render(cause, self.language) for cause in reload_],
             "reboot": [render(cause, self.language) for cause in reboot_],
@@ -214,8 +216,9 @@ class _Steps:
 
     def _services_right(self) -> bool:
         units = self._section("services")
-        found = [units.get(name) or {} for name in self.driver.services]
-        return all((unit.get("active"), unit.get("enabled")) == ("active", "enabled") for unit in found)
+        found = {name: units.get(name) or {} for name in self.driver.services}
+        enabled = all(unit.get("enabled") == "enabled" for unit in found.values())
+        return enabled and all(found[name].get("active") == "active" for name in self.driver.started)
 
     def _boots(self) -> tuple[list[Text], list[Text]]:
         if not self._set_is_whole():
@@ -281,6 +284,7 @@ _NOTHING: Mapping[str, Any] = {
     "mok_key": None,
     "broken": [],
     "services": [],
+    "started": [],
     "services_right": True,
     "reload": [],
     "reboot": [],

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,10 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.table
 # Debian's archive versions these apart from the driver (nvidia-modprobe 535.161.07 beside 535.261.03, Debian 12)
 _KERNEL_DEVEL = "kernel-devel"
 _LOOSE = ("nvidia-modprobe", "nvidia-persistenced", "nvidia-settings", "nvidia-xconfig")
+# Parts that refuse a driver of another version, and that nothing depends on: no package manager brings them along
+_COMPANION = re.compile(
+    r"(?:nvidia-fabric-?manager|libnvidia-nscq|libnvsdm|nvidia-imex)(?:-(?P<branch>\d+))?(?:-dev|-devel)?"
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,12 @@ def installed_version(names: Sequence[str], installed: Mapping[str, str]) -> str
     there = [name for name in names if name in installed and name not in _LOOSE]
     found = {driver_version(installed[name]) for name in there} - {None}
     return str(found.pop()) if len(found) == 1 else ""
+
+
+def companions(installed: Iterable[str], branch: str, wished: Sequence[str]) -> list[str]:
+    """The installed parts that nobody wishes (any more) and that still must have the driver's version."""
+    found = {name: _COMPANION.fullmatch(name) for name in installed if name not in wished}
+    return sorted(name for name, match in found.items() if match and match["branch"] in (None, branch))
 
 
 def choose(

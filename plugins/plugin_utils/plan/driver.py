@@ -39,7 +39,8 @@ class Driver:
     also of one that stays; None: not known. version: the exact one that is wished, or of a driver that stays as it is.
     packages, fabric_packages, headers: what to install. optional: what to install where the repository has it.
     pinned: names that the hold covers. min_version: no older one may be installed. components: of the distribution's
-    archive, which has to have them. build: dkms compiles the modules. made: the choices in their order.
+    archive, which has to have them. services: those to enable; started: those of them whose hardware is here.
+    build: dkms compiles the modules. made: the choices in their order.
     """
 
     needed: bool
@@ -56,6 +57,7 @@ class Driver:
     repository: Repository | None = None
     components: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    started: tuple[str, ...] = ()
     build: bool = False
     secure_boot: str | None = None
     made: tuple[Choice, ...] = ()
@@ -298,6 +300,7 @@ def _complete(machine: Machine, wishes: Wishes, picked: Picked, made: list[Choic
         repository=offer.repository(machine.arch, wishes.driver_repo_base_url, wishes.driver_repo_url, branch, modules),
         components=tuple(offer.row.get("components", ())),
         services=(PERSISTENCE, *((FABRIC,) if fabric else ())),
+        started=(PERSISTENCE, *((FABRIC,) if fabric and machine.switch else ())),
         build=build,
         secure_boot=outcome,
         made=tuple(made),

@@ -146,6 +146,10 @@ def _service(facts: Snapshot) -> Any:
     facts["services"]["nvidia-persistenced.service"]["active"] = "inactive"
 
 
+def _companion(facts: Snapshot) -> Any:
+    facts["packages"]["installed"]["libnvidia-nscq"] = "580.95.05-1"
+
+
 def _disabled(facts: Snapshot) -> Any:
     facts["services"]["nvidia-persistenced.service"]["enabled"] = "disabled"
 
@@ -153,6 +157,7 @@ def _disabled(facts: Snapshot) -> Any:
 DRIFT: dict[str, tuple[Callable[[Snapshot], Any], set[str]]] = {
     "a package is gone": (_package, {"packages_right", "hold_right"}),
     "a package is older": (_older, {"packages_right", "hold_right"}),
+    "a part that nobody wishes any more lags behind": (_companion, {"packages_right", "hold_right"}),
     "a package is half installed": (_half, {"packages_right", "hold_right"}),
     "the headers are gone": (_headers, {"packages_right", "hold_right"}),
     "the image holds something else": (_stamp, {"initramfs_right"}),

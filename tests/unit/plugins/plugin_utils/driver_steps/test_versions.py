@@ -11,6 +11,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps.ve
     Set,
     asked,
     choose,
+    companions,
     installed_version,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import driver_version
@@ -162,3 +163,21 @@ def test_headers_of_rhel_are_versions_of_one_package() -> None:
     full = {"branch": "580", "version": "", "keep": "", "manager": "dnf"}
     assert choose(offer, names, full, {}).specs == ("nvidia-driver-cuda-3:580.159.03-1.el9", names[1])
     assert "headers" in choose({**offer, "kernel-devel": ["5.14.0-9.el9"]}, names, full, {}).error
+
+
+@pytest.mark.parametrize(
+    ("installed", "expected"),
+    [
+        (["libnvidia-nscq", "nvidia-fabricmanager", "nvidia-driver-cuda"], ["libnvidia-nscq"]),
+        (
+            ["libnvsdm", "nvidia-imex", "nvidia-fabric-manager-devel"],
+            ["libnvsdm", "nvidia-fabric-manager-devel", "nvidia-imex"],
+        ),
+        # the names of another branch are other packages
+        (["libnvidia-nscq-570", "libnvidia-nscq-580", "nvidia-imex-570"], ["libnvidia-nscq-580"]),
+        (["nvidia-settings", "libnvidia-ml1", "nvidia-container-toolkit", "nvlsm"], []),
+        ([], []),
+    ],
+)
+def test_parts_that_belong_to_the_set_without_a_wish(installed: list[str], expected: list[str]) -> None:
+    assert companions(installed, "580", ["nvidia-fabricmanager"]) == expected

@@ -293,6 +293,8 @@ def test_fabric_packages(
     driver = plan(host(*[device] * 8, switch=switch, **changes), **wishes)
     assert driver.fabric_packages == expected
     assert ("nvidia-fabricmanager.service" in driver.services) == bool(expected)
+    # an image for all machines has it, and it starts where there are switches
+    assert ("nvidia-fabricmanager.service" in driver.started) == bool(expected and switch)
 
 
 def test_a_source_without_the_subnet_manager_is_none_for_nvlink5() -> None:
