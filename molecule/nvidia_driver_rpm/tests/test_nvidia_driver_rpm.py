@@ -11,10 +11,13 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
 from testinfra.host import Host
 
 PROJECT = Path(__file__).resolve().parents[3]
 VERSION = "580.159.03"
+REPOSITORY = "http://127.0.0.1:8099/compute/cuda/repos"
+LOCKS = "/etc/dnf/plugins/versionlock.list"
 DIGEST = (PROJECT / "molecule" / "shared" / "etc_digest.sh").read_text()
 
 
@@ -76,6 +79,32 @@ def test_another_branch_is_not_taken_unasked(host: Host) -> None:
     said = done.stdout + done.stderr
     assert done.returncode == 2 and "not replaced unasked" in said, said[-3000:]
     assert set(parts(host).values()) == {VERSION}
+
+
+def test_a_module_that_does_not_compile_leaves_the_former_version(host: Host) -> None:
+    if name_of(host) != "mol-rhel10-identity":
+        pytest.skip("its repository with faults is made for one of the two")
+    locks = host.check_output(f"cat {LOCKS}")
+    given = {
+        "nvidia_driver_repo_url": f"{REPOSITORY}/rhel10-faults/{host.check_output('uname -m')}",
+        "nvidia_driver_branch": "595",
+        "nvidia_driver_version": "",
+        "nvidia_driver_allow_change": True,
+    }
+    done = converge(host, "-e", json.dumps(given))
+    said = done.stdout + done.stderr
+    assert done.returncode == 2, said[-4000:]
+    assert "nvidia 595.99.99 does not compile" in said and "pci_resize_resource" in said, said[-4000:]
+    assert "machine is as it was" in said
+    assert set(parts(host).values()) == {VERSION}
+    kernel = host.check_output("cat /proc/sys/kernel/osrelease")
+    assert host.check_output(f"modinfo -F version /lib/modules/{kernel}/extra/nvidia.ko") == VERSION
+    assert VERSION in host.file("/proc/driver/nvidia/version").content_string
+    assert host.check_output(f"cat {LOCKS}") == locks
+    mended = converge(host)
+    assert mended.returncode == 0, mended.stdout[-4000:]
+    again = converge(host)
+    assert again.returncode == 0 and "changed=0" in again.stdout, again.stdout[-3000:]
 
 
 def test_an_upgrade_of_the_branch_takes_all_parts(host: Host) -> None:

@@ -2,6 +2,7 @@
 # build-rpm.sh SOURCE OUT: what hosts of RHEL 9 and 10 see, as repositories of STAND-IN packages, each package signed:
 #   OUT/rhel9, OUT/rhel10                 installed/ (what the host starts with), BaseOS/, AppStream/ (compiler, headers, dkms)
 #   OUT/compute/cuda/repos/rhelN/<machine>  NVIDIA's repository; the one for RHEL 9 with module streams
+#   OUT/compute/cuda/repos/rhel10-faults    the same as rhel10, and 595.99.99 whose module does not compile
 set -eu
 src=$1 out=$2 stage=
 for file in lib parts; do
@@ -39,10 +40,10 @@ driver_tree() { # VERSION
 fabric_tree() { new_stage; part_fabricmanager "$1"; library libnvidia-nscq "$1"; library libnvsdm "$1"; to_usr; }
 to_usr() { mkdir -p "$stage/usr/lib/systemd"; mv "$stage/lib/systemd/system" "$stage/usr/lib/systemd/system"; rm -rf "${stage:?}/lib" "$stage/DEBIAN"; }
 
-driver() { # VERSION RELEASE-OF-RHEL
-  dir=$out/compute/cuda/repos/rhel$2/$folder
+driver() { # VERSION RELEASE-OF-RHEL [FOLDER DEFINES...]
+  dir=$out/compute/cuda/repos/${3:-rhel$2}/$folder
   driver_tree "$1"
-  build_rpm driver "$dir" --define "driver $1" --define "dist .el$2" --define "stage $stage"
+  build_rpm driver "$dir" --define "driver $1" --define "dist .el$2" --define "stage $stage" ${4:+--define "$4"}
   fabric_tree "$1"
   build_rpm fabric "$dir" --define "driver $1" --define "stage $stage"
 }
@@ -73,6 +74,9 @@ system() { # RELEASE-OF-RHEL KERNEL-VERSION KERNEL-RELEASE
 sign_rpms() { find "$out" -name '*.rpm' -print0 | xargs -0 -n 200 rpmsign --define "_gpg_name $fingerprint" --addsign >/dev/null; }
 
 for version in 580.159.03 580.178.04 595.71.05; do driver "$version" 9; driver "$version" 10; done
+mkdir -p "$out/compute/cuda/repos/rhel10-faults"
+cp -al "$out/compute/cuda/repos/rhel10/$folder" "$out/compute/cuda/repos/rhel10-faults/$folder"
+driver 595.99.99 10 rhel10-faults 'broken broken'
 one "$out/compute/cuda/repos/rhel10/$folder" nvlsm 2025.10.11 1
 one "$out/compute/cuda/repos/rhel9/$folder" nvlsm 2025.10.11 1
 system 9 5.14.0 611.5.1.el9_7
@@ -84,4 +88,5 @@ sh "$src/streams.sh" "$out/compute/cuda/repos/rhel9/$folder" "$machine" > "$GNUP
 modifyrepo_c --mdtype=modules "$GNUPGHOME/modules.yaml" "$out/compute/cuda/repos/rhel9/$folder/repodata" >/dev/null
 place_key "$out/compute/cuda/repos/rhel9/$folder" D42D0685.pub
 place_key "$out/compute/cuda/repos/rhel10/$folder" CDF6BA43.pub
+place_key "$out/compute/cuda/repos/rhel10-faults/$folder" CDF6BA43.pub
 publish_key "$out"
