@@ -160,7 +160,8 @@ class _Steps:
         """The kernel that boots next, where it has no module of the driver: it would come up without graphics."""
         kernels = {one.get("release"): one for one in self._section("kernel").get("installed") or []}
         release = self.machine.kernel_newest or self.machine.kernel
-        runs = self.machine.loaded is not None and release == self.machine.kernel
+        # what runs is there, wherever its file may be; a former version may still run
+        runs = self.machine.loaded == self.version and release == self.machine.kernel
         lacks = release in kernels and not kernels[release].get("nvidia") and not runs
         return [str(release)] if lacks else []
 
