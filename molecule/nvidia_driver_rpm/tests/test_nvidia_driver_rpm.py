@@ -52,6 +52,22 @@ def test_the_module_was_built_and_is_loaded(host: Host) -> None:
     assert not host.file("/sys/module/nouveau").exists
 
 
+def test_the_fabric_manager_runs_where_there_are_switches_and_nowhere_else(host: Host) -> None:
+    unit = "nvidia-fabricmanager"
+    if name_of(host) != "mol-rhel10-identity":
+        assert unit not in parts(host) and not host.file("/dev/nvidia-nvswitch0").exists
+        return
+    assert host.service(unit).is_running and host.service(unit).is_enabled
+    # the same image on a machine without switches: it does not start, and that is no failure
+    host.check_output(f"systemctl stop {unit} && mkdir /run/away && mv /dev/nvidia-nvswitch* /run/away/")
+    try:
+        host.check_output(f"systemctl start {unit}")
+        assert host.run(f"systemctl is-active {unit}").stdout.strip() == "inactive"
+    finally:
+        host.check_output(f"mv /run/away/* /dev/ && rmdir /run/away && systemctl start {unit}")
+    assert host.service(unit).is_running
+
+
 def test_packages_are_checked_against_the_pinned_key(host: Host) -> None:
     repository = host.check_output("cat /etc/yum.repos.d/gpuready-*.repo")
     assert "gpgcheck=1" in repository.replace(" ", "") and "gpgkey=file:///etc/pki/rpm-gpg/" in repository.replace(

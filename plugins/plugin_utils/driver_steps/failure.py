@@ -51,7 +51,8 @@ def _full(rows: Sequence[Mapping[str, Any]]) -> str:
     version = str(row.get("version", ""))
     if row.get("source") != "rpm":
         return version
-    epoch = f"{row['epoch']}:" if row.get("epoch") else ""
+    # package_facts writes "None" for a package without one (seen with rpm 4.20)
+    epoch = f"{row['epoch']}:" if row.get("epoch") not in (None, "", "None", "(none)") else ""
     return f"{epoch}{version}-{row.get('release', '')}"
 
 

@@ -17,7 +17,7 @@ def deb(version: str) -> list[dict[str, Any]]:
     return [{"name": "x", "version": version, "source": "apt"}]
 
 
-def rpm(version: str, release: str, epoch: int | None = None) -> list[dict[str, Any]]:
+def rpm(version: str, release: str, epoch: int | str | None = None) -> list[dict[str, Any]]:
     return [{"name": "x", "version": version, "release": release, "epoch": epoch, "source": "rpm"}]
 
 
@@ -32,6 +32,13 @@ def test_rpm_versions_are_put_together() -> None:
     before = {"nvidia-open": rpm("580.159.03", "1.el9", 3)}
     found = failure.difference({}, before, "580.159.03", "dnf")
     assert found["former"] == ["nvidia-open-3:580.159.03-1.el9"] and found["version"] == "580.159.03"
+
+
+@pytest.mark.parametrize("epoch", [None, "None", "(none)", ""])
+def test_a_package_without_an_epoch(epoch: str | None) -> None:
+    before = {"nvidia-fabricmanager": rpm("580.159.03", "1", epoch)}
+    after = {"nvidia-fabricmanager": rpm("595.71.05", "1", epoch)}
+    assert failure.difference(after, before, "580.159.03", "dnf")["former"] == ["nvidia-fabricmanager-580.159.03-1"]
 
 
 def test_nothing_was_there_before() -> None:
