@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps import failure
 
 SNAPSHOTS = Path(__file__).resolve().parents[4] / "fixtures" / "snapshots"
