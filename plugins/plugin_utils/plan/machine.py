@@ -14,7 +14,8 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness impor
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import UnmeasuredError, View
 
 # Where the role nvidia_driver remembers what came with the driver
-_RECORD = "/var/lib/gpuready/nvidia-driver.json"
+# (the second one: while an installation is on its way, so that one that was cut off is not taken for somebody else's)
+_RECORDS = frozenset({"/var/lib/gpuready/nvidia-driver.json", "/var/lib/gpuready/nvidia-driver-before.json"})
 PLATFORMS = ("host", "rented", "wsl2", "jetson")
 # GPUs whose NVLink5 runs over switches that are no PCI devices of NVIDIA: B200 and B300 baseboards
 _NVLINK5_CHIPS = ("GB100", "GB102", "GB110")
@@ -37,7 +38,7 @@ class Machine:
 
     unknown_driver: one runs whose version could not be read; `loaded` is None then.
     runfile: a driver of NVIDIA's .run installer is there. own_kernel: false in a simulated host that has none.
-    recorded: the role nvidia_driver has installed a driver here and remembers it.
+    recorded: the role nvidia_driver has installed a driver here, or began to, and remembers it.
     switch: "nvswitch" (A100, H100, H200 baseboards), "nvlink5" (B200, B300) or None. kernel: the running release;
     pci_seen: the PCI bus could be looked at. kernel_newest: what boots next; None where it is the same or not known.
     """
@@ -112,7 +113,7 @@ def read(facts: View) -> Machine:
         installed_flavour=packages_found.flavour(installed),
         runfile=runfile,
         simulated=facts.is_true("simulated.host") or facts.is_true("simulated.gpu"),
-        recorded=_RECORD in _mapping(facts, "files"),
+        recorded=not _RECORDS.isdisjoint(_mapping(facts, "files")),
         own_kernel=not facts.is_true("simulated.host") or kernel in _kernels(facts),
         provider=facts.text_or_none("virt.rented.provider"),
         installed=installed,
