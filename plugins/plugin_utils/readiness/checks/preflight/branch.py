@@ -24,10 +24,10 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     ok,
     skip,
 )
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import Gpu, too_old
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import Gpu, branch_of, too_old
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import gpu as known_gpu
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import View
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import UnmeasuredError, View
 
 # What to name where a branch was planned that does not fit: the only one that serves Maxwell to Blackwell
 USUAL_BRANCH = 580
@@ -81,7 +81,10 @@ def _branch(ctx: Context) -> int | None:
     if planned is not None:
         return int(planned.split(".")[0])
     if ctx.facts.flag("driver.module.loaded"):
-        return int(ctx.facts.text("driver.module.version").split(".")[0])
+        loaded = branch_of(ctx.facts.text("driver.module.version"))
+        if loaded is None:
+            raise UnmeasuredError("driver.module.version")
+        return loaded
     version = driver_version(ctx.facts.mapping("packages.installed"))
     return None if version is None else int(version.split(".")[0])
 

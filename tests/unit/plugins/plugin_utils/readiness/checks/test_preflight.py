@@ -220,6 +220,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("PRE-BRANCH-FIT", "fail", "proprietary", {"pci.gpus.0.device": "1db6"}, {"policy": {"driver_modules": "open"}}),
     ("PRE-BRANCH-FIT", "skip", "no driver", {}, WAY),
     ("PRE-BRANCH-FIT", "unknown", "driver.module", {"driver.module": DROP}, {}),
+    ("PRE-BRANCH-FIT", "unknown", "driver.module.version", {"driver.module.version": "text"}, {}),
     ("PRE-BIOS-BAR", "pass", "unmapped", {}, {}),
     ("PRE-BIOS-BAR", "warn", "BAR", {"kernel_log.hits": [{"signature": "bar", "bdf": None}]}, {}),
     ("PRE-BIOS-BAR", "unknown", "kernel_log", {"kernel_log": DROP}, {}),
