@@ -31,9 +31,13 @@ class Outcome(NamedTuple):
     returncode: int
 
 
-def scenarios() -> list[str]:
-    """All scenarios, the longest first, so that the last one to run is a short one."""
-    found = {path.parent.name for path in (PROJECT / "molecule").glob("*/molecule.yml")}
+def scenarios(on_demand: bool = False, project: Path = PROJECT) -> list[str]:
+    """The scenarios, the longest first, so that the last one to run is a short one.
+
+    on_demand: with those that only run when they are named: a file of that name says why.
+    """
+    folders = [path.parent for path in (project / "molecule").glob("*/molecule.yml")]
+    found = {folder.name for folder in folders if on_demand or not (folder / "on-demand").exists()}
     first = ("nvidia_driver_faults", "nvidia_driver_rpm", "nvidia_driver_ubuntu", "site", "dev_container")
     long = [name for name in first if name in found]
     return long + sorted(found - set(long))
@@ -96,12 +100,13 @@ def run(scenario: str) -> Outcome:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scenario", nargs="*", help="default: all")
+    parser.add_argument("scenario", nargs="*", help="default: all but those on demand")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
-    unknown = set(arguments.scenario) - set(scenarios())
+    known = scenarios(on_demand=True)
+    unknown = set(arguments.scenario) - set(known)
     if unknown:
-        parser.error(f"no scenario named {', '.join(sorted(unknown))}; there are {', '.join(scenarios())}")
+        parser.error(f"no scenario named {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     chosen = arguments.scenario or scenarios()
     try:
         for name in images(chosen):

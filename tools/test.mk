@@ -13,7 +13,7 @@ SHELL_SCRIPTS = $$($(FILES) ':!*.py' | xargs -0 grep -lsIE -m1 '^\#!(/bin/(ba)?s
 COLLECTION := .collections/ansible_collections/gpuready/bootstrap
 
 .PHONY: lint lint-ansible lint-changelog lint-python lint-shell lint-types lint-yaml \
-        unit contract sanity molecule driver-test test-driver site-test test-fast test
+        unit contract sanity molecule vm-boot driver-test test-driver site-test test-fast test
 
 lint: lint-python lint-types lint-shell lint-yaml lint-changelog lint-ansible ## all linters; each is a target of its own
 
@@ -35,7 +35,7 @@ lint-shell: dev-setup
 # Through the link, so that mypy sees plugins by the names they import each other with. ansible-core has no type
 # information: the classes that action and callback plugins must derive from are untyped.
 lint-types: dev-setup
-	MYPYPATH=molecule/shared mypy tools examples molecule tests/bench
+	MYPYPATH=molecule/shared:tests/driver mypy tools examples molecule tests/bench
 	MYPYPATH=tests/contract mypy tests/contract
 	MYPYPATH=tests/integration mypy tests/integration
 	MYPYPATH=tests/driver mypy tests/driver
@@ -56,6 +56,10 @@ sanity: dev-setup ## ansible-test sanity, for every target Python found here
 # A phony target without a recipe would succeed: each slow step has one.
 molecule: dev-setup sandbox-image ## one scenario a role, and one for the whole road, on sandbox hosts
 	@$(PY) tools/molecule.py
+
+# On demand: a virtual machine under emulation, which boots three times
+vm-boot: dev-setup sandbox-image ## a kernel parameter, set and taken back over real reboots of a virtual machine
+	@$(PY) tools/molecule.py vm_boot
 
 # In `make test`: Debian 12's driver compiled by DKMS once (measured on two busy cores: 225 s). The virtual machine with that
 # build (605 s) and Debian 13's failing build (132 s) are for test-driver alone, to keep CI under 45 minutes. Both targets take

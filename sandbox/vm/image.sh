@@ -1,5 +1,5 @@
 #!/bin/sh
-# image.sh ROOTFS.tar FAKEGPU.ko KEY.pub OUT: OUT/disk.raw, which boots through GRUB, and OUT/known_hosts.
+# image.sh ROOTFS.tar FAKEGPU.ko|- KEY.pub OUT: OUT/disk.raw, which boots through GRUB, and OUT/known_hosts. -: no card.
 # The card is there from the first second: its module stands in the initial file system, beside nouveau, which takes it
 # unless a blacklist in that file system says otherwise. That is what the tests are about.
 set -eu
@@ -16,12 +16,13 @@ tar -C "$root" -xf "$tar"
 cp -R "$here/overlay/." "$root"
 kernel=$(basename "$root"/boot/vmlinuz-*)
 kernel=${kernel#vmlinuz-}
-install -D -m 644 "$card" "$root/lib/modules/$kernel/extra/fakegpu.ko"
+[ "$card" = - ] || install -D -m 644 "$card" "$root/lib/modules/$kernel/extra/fakegpu.ko"
 install -D -m 600 "$key" "$root/root/.ssh/authorized_keys"
 rm -f "$root"/etc/ssh/ssh_host_*
 ssh-keygen -q -t ed25519 -N '' -C '' -f "$root/etc/ssh/ssh_host_ed25519_key"
 printf 'gpuready-vm %s\n' "$(cat "$root/etc/ssh/ssh_host_ed25519_key.pub")" > "$out/known_hosts"
-printf 'virtio_pci\nvirtio_blk\next4\nfakegpu\n' >> "$root/etc/initramfs-tools/modules"
+printf 'virtio_pci\nvirtio_blk\next4\n' >> "$root/etc/initramfs-tools/modules"
+[ "$card" = - ] || echo fakegpu >> "$root/etc/initramfs-tools/modules"
 : > "$root/etc/machine-id"
 chroot "$root" systemctl enable -q systemd-networkd ssh
 chroot "$root" systemctl mask -q systemd-timesyncd.service systemd-networkd-wait-online.service systemd-binfmt.service \
