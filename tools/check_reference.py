@@ -110,9 +110,9 @@ def remedy(given: Any) -> str:
     judges = _module("commands").JUDGES
     if given.role is not None and given.role not in judges:
         return f"`{given.role}`"
-    upgrade = str(_module("commands").UPGRADE)
-    if upgrade in given.command:
-        return f"`{upgrade}`"
+    for playbook in (_module("commands").UPGRADE, _module("commands").HEAL):
+        if playbook in given.command:
+            return f"`{playbook}`"
     if given.action == "set_var":
         return "policy" if all(name.endswith("_policy") for name in given.vars) else "a setting"
     return "by hand" if given.action == "none" else str(given.action).replace("_", " ")

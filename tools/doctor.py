@@ -37,7 +37,9 @@ def sources() -> Iterator[tuple[str, str]]:
     for folder in ("module_utils", "plugin_utils"):
         yield f"{PACKAGE}/{folder}/__init__.py", ""
     # the rest of module_utils writes, and belongs to the roles
-    wanted = [PLUGINS / "module_utils" / "_command.py", *(PLUGINS / "module_utils" / "_snapshot").rglob("*.py")]
+    utils = PLUGINS / "module_utils"
+    readers = ("_command.py", "_toml_edit.py", "_toml_reader.py")
+    wanted = [*(utils / name for name in readers), *(utils / "_snapshot").rglob("*.py")]
     wanted += [PLUGINS / "plugin_utils" / "readiness_files.py", *(PLUGINS / "plugin_utils" / "readiness").rglob("*.py")]
     for path in sorted(wanted):
         yield f"{PACKAGE}/{path.relative_to(PLUGINS).as_posix()}", path.read_text(encoding="utf-8")

@@ -52,6 +52,14 @@ def test_the_playbook_that_replaces_a_driver_exists_beside_the_road() -> None:
     assert remedy.command.startswith(f"ansible-playbook playbooks/{commands.UPGRADE} -i ")
 
 
+def test_the_playbook_that_heals_exists_beside_the_road() -> None:
+    assert (ROOT / "playbooks" / commands.HEAL).is_file()
+    for playbook in ("site.yml", "playbooks/site.yml"):
+        remedy = commands.Commands("h", playbook=playbook).heal(say("x"))
+        assert remedy.command.startswith(f"ansible-playbook playbooks/{commands.HEAL} -i ")
+        assert (remedy.role, remedy.action) == (None, "run_role")
+
+
 def test_the_roles_in_order_of_the_road_all_exist() -> None:
     assert set(commands.ROLES) <= set(ROLES)
 

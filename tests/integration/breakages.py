@@ -222,7 +222,7 @@ SMI""",
         {
             "CTR-NVML-SURVIVE": (
                 "fail",
-                Remedy("recreate_container", None, "docker stop gpuready-tour"),
+                Remedy("run_role", None, "playbooks/heal_gpu.yml"),
                 "container gpuready-tour loses the GPU at the next daemon-reload",
             )
         },
@@ -237,7 +237,7 @@ SMI""",
         {
             "CTR-NVML-LOST": (
                 "fail",
-                Remedy("recreate_container", None, "docker stop gpuready-tour"),
+                Remedy("run_role", None, "playbooks/heal_gpu.yml"),
                 "container gpuready-tour has lost its GPU",
             )
         },

@@ -39,6 +39,7 @@ _SECTIONS: dict[str, Any] = {
     },
     "virt": {
         "kind": None,
+        "container": None,
         "technology": None,
         "wsl": None,
         "markers": [],
@@ -78,7 +79,14 @@ _SECTIONS: dict[str, Any] = {
     "kernel_log": kernel_log.EMPTY,
     "processes": processes.EMPTY,
     "daemon_json": {"path": "/etc/docker/daemon.json", "present": None, "valid": None, "error": None, "data": {}},
-    "toolkit": {"present": None, "version": None, "mode": None, "no_cgroups": None, "config_present": None},
+    "toolkit": {
+        "present": None,
+        "version": None,
+        "mode": None,
+        "no_cgroups": None,
+        "config_present": None,
+        "config": None,
+    },
     "cdi": {"specs": []},
     "dev": {"containers": [], "here": None},
     "raw": {},

@@ -28,8 +28,9 @@ ROLES = (
 )
 # these judge and change nothing
 JUDGES = ("preflight", "readiness")
-# the playbook beside the road that replaces a driver
+# the playbooks beside the road: one replaces a driver, one gives running containers their GPU back
 UPGRADE = "upgrade_driver.yml"
+HEAL = "heal_gpu.yml"
 
 
 # What kind of thing a remedy is. A program may do run_role and set_var by itself; the rest needs a person.
@@ -105,14 +106,17 @@ class Commands:
 
         No role: it cannot be joined with others into one run. `variables`: inputs of the role nvidia_driver.
         """
+        line = self._playbook(self._beside(UPGRADE), variables)
+        return Remedy(text, line, None, variables, "set_var" if variables else "run_role")
+
+    def heal(self, text: Text) -> Remedy:
+        """Add the device rules that running containers lack; nothing is stopped."""
+        return Remedy(text, self._playbook(self._beside(HEAL), {}), action="run_role")
+
+    def _beside(self, name: str) -> str:
         folder = posixpath.dirname(self.playbook)
-        # site.yml stands at the top of a checkout, too; this one does not
-        playbook = posixpath.join(
-            folder, *([] if posixpath.basename(folder) == "playbooks" else ["playbooks"]), UPGRADE
-        )
-        return Remedy(
-            text, self._playbook(playbook, variables), None, variables, "set_var" if variables else "run_role"
-        )
+        # site.yml stands at the top of a checkout, too; the others do not
+        return posixpath.join(folder, *([] if posixpath.basename(folder) == "playbooks" else ["playbooks"]), name)
 
     def adhoc(self, module: str, arguments: str, text: Text, action: str = "none") -> Remedy:
         words = ["ansible", *self._inventory(), self.host, "-b", "-m", f"ansible.builtin.{module}"]

@@ -44,26 +44,27 @@ def systemd_allows(
     node: str,
     number: Number,
     majors: Mapping[int, str],
+    kind: str = "char",
 ) -> bool:
-    """Say whether DevicePolicy and DeviceAllow of a scope let a character device be read and written."""
+    """Say whether DevicePolicy and DeviceAllow of a scope let a device be read and written; `kind` is char or block."""
     # systemd.resource-control(5): "auto" without any DeviceAllow allows everything
     if policy == "auto" and not any(entry.strip() for entry in entries):
         return True
-    return any(_systemd_matches(entry, node, number, majors) for entry in entries)
+    return any(_systemd_matches(entry, node, number, majors, kind) for entry in entries)
 
 
-def _systemd_matches(entry: str, node: str, number: Number, majors: Mapping[int, str]) -> bool:
+def _systemd_matches(entry: str, node: str, number: Number, majors: Mapping[int, str], kind: str) -> bool:
     specifier, _blank, access = entry.strip().partition(" ")
     access = access.strip() or "rwm"
     if "r" not in access or "w" not in access:
         return False
     if specifier == node:
         return True
-    exact = re.fullmatch(r"/dev/char/(\d+):(\d+)", specifier)
+    exact = re.fullmatch(rf"/dev/{kind}/(\d+):(\d+)", specifier)
     if exact:
         return (int(exact.group(1)), int(exact.group(2))) == number
-    if specifier.startswith("char-"):
-        group = specifier[5:]
+    if specifier.startswith(f"{kind}-"):
+        group = specifier[len(kind) + 1 :]
         if group.isdigit():
             return int(group) == number[0]
         return fnmatch.fnmatchcase(majors.get(number[0], ""), group) if group != "*" else True

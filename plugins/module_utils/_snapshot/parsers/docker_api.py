@@ -175,8 +175,8 @@ def gpu_request(config: dict[str, Any], host: dict[str, Any], engine_version: st
     gpus_way = "cdi" if _version(engine_version) >= _GPUS_BY_CDI else "hook"
     for way, devices in (("cdi", by_cdi), ("runtime", by_runtime), (gpus_way, by_gpus), ("devices", nodes)):
         if devices:
-            return {"requested": True, "via": way, "devices": devices, "rules_ok": None, "missing": []}
-    return {"requested": False, "via": None, "devices": [], "rules_ok": None, "missing": []}
+            return {"requested": True, "via": way, "devices": devices, "rules_ok": None, "missing": [], "scope": None}
+    return {"requested": False, "via": None, "devices": [], "rules_ok": None, "missing": [], "scope": None}
 
 
 def _cdi_names(request: dict[str, Any]) -> list[str]:

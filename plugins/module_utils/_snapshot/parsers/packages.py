@@ -14,6 +14,7 @@ PREFIXES = (
     "containerd",
     "moby-",
     "podman",
+    "cri-o",
     "nvidia",
     "libnvidia",
     "libcuda",
@@ -47,6 +48,8 @@ NAMES = frozenset(
         "shim-signed",
         "nvlsm",
         "libxnvctrl0",
+        # who has it uses containerd or CRI-O directly
+        "kubelet",
     }
 )
 

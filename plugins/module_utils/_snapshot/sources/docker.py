@@ -25,6 +25,9 @@ _PLUGIN_DIRS = (
 )
 # Docker's own, Ubuntu's, Debian's
 _COMPOSE_PACKAGES = ("docker-compose-plugin", "docker-compose-v2", "docker-compose")
+# snapd mounts what is installed there; the second is where other distributions than Ubuntu have it
+_SNAPS = ("/snap/docker/current", "/var/lib/snapd/snap/docker/current")
+_DESKTOP = "/opt/docker-desktop"
 _DAEMON_JSON = "/etc/docker/daemon.json"
 # Each start of dockerd makes this file anew
 _PID_FILE = "/run/docker.pid"
@@ -34,6 +37,8 @@ def empty(host: Host) -> dict[str, Any]:
     """Return the section of a host whose engine does not answer."""
     return {
         "present": bool(host.which("dockerd", ("/usr/bin", "/usr/sbin", "/usr/local/bin"))),
+        "snap": any(host.exists(path) for path in _SNAPS),
+        "desktop": host.exists(_DESKTOP),
         "reachable": False,
         "error": None,
         **docker_api.engine({}, {}),
@@ -67,6 +72,9 @@ def collect(host: Host, path: str | None = None) -> dict[str, Any]:
         if failed is not None:
             raise failed
         found.update(docker_api.engine(docker_api.as_dict(version), docker_api.as_dict(info)))
+        found["snap"] = found["snap"] or str(found["root_dir"]).startswith("/var/snap/")
+        # its engine runs in a machine of its own, and says so
+        found["desktop"] = found["desktop"] or docker_api.as_dict(info).get("OperatingSystem") == "Docker Desktop"
         found["images"] = docker_api.images(images)
         found["containers"] = _containers(api, listing, found["version"])
         found["reachable"] = True

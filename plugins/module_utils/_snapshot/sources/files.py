@@ -39,10 +39,12 @@ WATCHED = (
     "/etc/cdi/",
     "/var/run/cdi/",
     "/etc/modprobe.d/*gpuready*",
+    "/etc/udev/rules.d/*gpuready*",
     "/etc/modules-load.d/*gpuready*",
     "/etc/dracut.conf.d/*gpuready*",
     "/var/lib/gpuready/nvidia-driver.json",
     "/var/lib/gpuready/nvidia-driver-before.json",
+    "/var/lib/gpuready/docker-users.json",
     "/opt/gpuready/**",
 )
 

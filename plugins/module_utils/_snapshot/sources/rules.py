@@ -29,13 +29,20 @@ _OPTIONAL = re.compile(r"/dev/(?:dri/.*|nvidia-modeset|nvidia-uvm-tools|nvidia-c
 
 
 def judge(host: Host, docker: dict[str, Any], blocks: Blocks, documents: dict[str, list[dict[str, Any]]]) -> None:
-    """Fill gpu.rules_ok and gpu.missing of every running GPU container."""
+    """Fill gpu.scope of every running container, gpu.rules_ok and gpu.missing of those with a GPU."""
     with host.probes.watch("device_rules", "config.json of containers, DeviceAllow of scopes"):
         majors = char_majors(host.text("/proc/devices") or "")
         for container in docker["containers"]:
             gpu = container["gpu"]
+            gpu["scope"] = _scope(blocks, container)
             if host.live and gpu["requested"] and container["state"] == "running":
                 gpu["rules_ok"], gpu["missing"] = _rules(host, container, docker, blocks, documents, majors)
+
+
+def _scope(blocks: Blocks, container: dict[str, Any]) -> str | None:
+    """The unit whose device rules hold for a running container; None with the cgroupfs driver."""
+    name = f"docker-{container['id']}.scope"
+    return name if container["state"] == "running" and name in blocks else None
 
 
 def _rules(
@@ -50,12 +57,11 @@ def _rules(
     numbers = {path: number for path, number in ((path, _number(host, path)) for path in paths) if number is not None}
     if not numbers:
         return None, []
-    if docker["cgroup_driver"] == "cgroupfs":
-        # systemd does not know the container's group: a reload, and since runc 1.0.0 an update, leave it alone (tried)
+    scope = blocks.get(f"docker-{container['id']}.scope")
+    if scope is None and _is_unknown_to_systemd(host, container, docker):
         return True, []
     rules = _oci_rules(host, container["id"])
-    scope = blocks.get(f"docker-{container['id']}.scope")
-    if scope is None or "DevicePolicy" not in scope or docker["cgroup_driver"] != "systemd":
+    if scope is None or "DevicePolicy" not in scope or docker["cgroup_driver"] is None:
         missing = [] if rules is None else [path for path, number in numbers.items() if _lacks(rules, number)]
         return (False, missing) if missing else (None, [])
     # What systemd puts back at a reload decides, and nothing else. config.json says too much: runc 1.1.3 to 1.1.6
@@ -70,6 +76,16 @@ def _rules(
     if missing:
         return False, missing
     return (True if complete else None), []
+
+
+def _is_unknown_to_systemd(host: Host, container: dict[str, Any], docker: dict[str, Any]) -> bool:
+    """Say whether the engine made the group itself: a reload, and since runc 1.0.0 an update, leave it alone (tried).
+
+    The container's own group decides: with live-restore it outlives a change of the engine's cgroup driver (tried).
+    """
+    if docker["cgroup_driver"] == "cgroupfs":
+        return True
+    return any(host.exists(f"{base}/docker/{container['id']}") for base in ("/sys/fs/cgroup", "/sys/fs/cgroup/devices"))
 
 
 def _lacks(rules: list[Any], number: tuple[int, int]) -> bool:

@@ -14,6 +14,7 @@ UNITS = (
     "docker.service",
     "docker.socket",
     "containerd.service",
+    "crio.service",
     "nvidia-persistenced.service",
     "nvidia-fabricmanager.service",
     "nvidia-cdi-refresh.service",

@@ -123,6 +123,7 @@ def virt_section(host: Host, detected: str | None) -> dict[str, Any]:
         markers.append("nested: /var/run/docker.sock")
     return {
         "kind": "container" if container else "vm" if (machine or wsl) else "bare",
+        "container": container is not None,
         "technology": container or ("wsl" if wsl else machine),
         "wsl": bool(wsl),
         "markers": markers,

@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _toml_edit as toml_edit
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host, classify
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import cdi as parse_cdi
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import toml_lite
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers.text import mask
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._toml_reader import TomlError
 
 _CONFIG = "/etc/nvidia-container-runtime/config.toml"
 _PACKAGES = ("nvidia-container-toolkit-base", "nvidia-container-toolkit")
@@ -22,17 +25,29 @@ def section(host: Host, installed: dict[str, str]) -> dict[str, Any]:
     """Return version and the settings that decide how containers get GPUs."""
     present = bool(host.which("nvidia-ctk") or host.which("nvidia-container-runtime"))
     values: dict[str, Any] = {}
+    config: dict[str, Any] | None = None
     config_present = host.exists(_CONFIG)
     if config_present:
         with host.probes.watch("toolkit_config", _CONFIG):
-            values = toml_lite.parse(host.read(_CONFIG))
+            text = host.read(_CONFIG)
+            values = toml_lite.parse(text)
+            config = _flat(text)
     return {
         "present": present,
         "version": _version(host, installed, present),
         "mode": _text(values.get("nvidia-container-runtime.mode")),
         "no_cgroups": _flag(values.get("nvidia-container-cli.no-cgroups"), config_present, host),
         "config_present": config_present,
+        "config": mask(config),
     }
+
+
+def _flat(text: str) -> dict[str, Any]:
+    """Return all values by dotted key; [[tables]] of arrays are left out."""
+    try:
+        return {".".join(item.path): item.value for item in toml_edit.Document(text).items}
+    except TomlError as exc:
+        raise ValueError(str(exc)) from exc
 
 
 def _text(value: Any) -> str | None:

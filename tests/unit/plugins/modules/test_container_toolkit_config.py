@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _toolkit_keys
 from ansible_collections.gpuready.bootstrap.plugins.modules.container_toolkit_config import main
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import data
 
 RunModule = Callable[..., dict[str, Any]]
 pytestmark = pytest.mark.usefixtures("store")
@@ -108,3 +111,50 @@ def test_unparsable_file_is_refused(path: Path, run_module: RunModule, text: str
     before = path.read_bytes()
     result = run_module(main, path=str(path), settings={MODE: "auto"})
     assert result["failed"] and word in result["msg"] and str(path) in result["msg"] and path.read_bytes() == before
+
+
+def test_an_owner_gives_back_what_it_no_longer_sets(path: Path, run_module: RunModule) -> None:
+    run_module(main, path=str(path), settings={"disable-require": True})
+    both = {NO_CGROUPS: True, MODE: "cdi"}
+    run_module(main, path=str(path), settings=both, owner="toolkit", stamp="one")
+    result = run_module(main, path=str(path), settings={MODE: "cdi"}, owner="toolkit")
+    assert result["changed_keys"] == [NO_CGROUPS] and "#no-cgroups = false" in path.read_text()
+    assert "disable-require = true" in path.read_text(), "the key of somebody else stays"
+    run_module(main, path=str(path), settings={}, owner="toolkit")
+    assert path.read_text() == CONFIG.replace("require = false", "require = true")
+    assert not run_module(main, path=str(path), settings={}, owner="toolkit")["changed"]
+    run_module(main, path=str(path), settings={}, state="absent")
+    assert path.read_text() == CONFIG
+
+
+def test_the_last_key_of_the_only_owner_brings_the_original_back(
+    path: Path, run_module: RunModule, store: Path
+) -> None:
+    run_module(main, path=str(path), settings={MODE: "cdi"}, owner="toolkit")
+    assert run_module(main, path=str(path), settings={}, owner="toolkit")["changed"]
+    assert path.read_text() == CONFIG and not store.exists()
+
+
+def test_an_owner_takes_only_its_own_keys_away(path: Path, run_module: RunModule) -> None:
+    run_module(main, path=str(path), settings={NO_CGROUPS: True}, owner="stability")
+    run_module(main, path=str(path), settings={MODE: "cdi"}, owner="toolkit")
+    run_module(main, path=str(path), state="absent", owner="toolkit")
+    assert "no-cgroups = true" in path.read_text() and 'mode = "auto"' in path.read_text()
+
+
+def test_the_stamp_is_remembered_and_kept(path: Path, run_module: RunModule, store: Path) -> None:
+    run_module(main, path=str(path), settings={MODE: "cdi"}, owner="toolkit", stamp="digest")
+    run_module(main, path=str(path), settings={NO_CGROUPS: True})
+    record = json.loads((store / "index.json").read_text())["files"][str(path)]
+    assert record["meta"]["stamp"] == "digest" and record["meta"]["owners"] == {MODE: "toolkit", NO_CGROUPS: ""}
+
+
+def test_nothing_wished_and_nothing_set_needs_no_file(path: Path, run_module: RunModule) -> None:
+    path.unlink()
+    assert not run_module(main, path=str(path), settings={}, owner="toolkit")["changed"] and not path.exists()
+
+
+def test_target_and_controller_know_the_same_keys() -> None:
+    table = data.load("toolkit_config")
+    assert table["keys"] == _toolkit_keys.KNOWN
+    assert {key: tuple(words) for key, words in table["choices"].items()} == _toolkit_keys.CHOICES

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.container.cdi import (
     GPU_KIND,
@@ -44,13 +45,19 @@ def is_cut_off(code: int, message: str | None) -> bool:
     return code == BLOCKED or (code != 0 and bool(_CUT_OFF.search(message or "")))
 
 
-def recreate(ctx: Context, container: View) -> Remedy:
-    name, labels = container.text("name"), container.mapping("labels")
+def compose_line(labels: Mapping[str, Any]) -> str | None:
+    """The command that recreates a container of Compose, by its labels; None for any other."""
     project, service = labels.get("com.docker.compose.project.working_dir"), labels.get("com.docker.compose.service")
+    if not isinstance(project, str) or not isinstance(service, str):
+        return None
+    folder = shlex.quote(project)
+    return f"docker compose --project-directory {folder} up -d --force-recreate {shlex.quote(service)}"
+
+
+def recreate(ctx: Context, container: View) -> Remedy:
+    name, line = container.text("name"), compose_line(container.mapping("labels"))
     action = "recreate_container"
-    if isinstance(project, str) and isinstance(service, str):
-        folder = shlex.quote(project)
-        line = f"docker compose --project-directory {folder} up -d --force-recreate {shlex.quote(service)}"
+    if line is not None:
         text = say("When no job runs in it, recreate it; give the GPU by `devices: [nvidia.com/gpu=all]`.")
         return ctx.run.shell_line(line, text, action)
     if any(wish.name == name for wish in ctx.dev_requested or ()):
@@ -59,6 +66,21 @@ def recreate(ctx: Context, container: View) -> Remedy:
         "When no job runs in it; then start it again with --device {kind}=all in place of --gpus.", kind=GPU_KIND
     )
     return ctx.run.shell_line(f"docker stop {shlex.quote(name)}", text, action)
+
+
+def heal_or_recreate(ctx: Context, container: View) -> Remedy:
+    """A running container gets its device rules while it runs, where systemd has them; else it must start anew."""
+    docker, gpu = ctx.facts.view("docker"), container.view("gpu")
+    by_systemd = docker.text_or_none("cgroup_driver") == "systemd" and docker.text_or_none("cgroup_version") == "2"
+    # rules that are there already cannot be what it lacks
+    if not by_systemd or docker.is_true("rootless") or gpu.is_true("rules_ok"):
+        return recreate(ctx, container)
+    text = say(
+        "It gives the running container its device rules, and nothing in it is stopped. They last until it is started"
+        " again: then use --device {kind}=all in place of --gpus.",
+        kind=GPU_KIND,
+    )
+    return ctx.run.heal(text)
 
 
 def _with_gpu(ctx: Context) -> list[View]:
@@ -96,6 +118,14 @@ def _keeps_gpu(ctx: Context, container: View) -> Finding | None:
     # a privileged container may open every device, whatever its rules say
     if container.is_true("privileged"):
         return skip(say("container {name} is privileged: no device rule holds it back", name=name), entity=name)
+    if gpu.is_true("rules_ok") and gpu.text("via") == "hook":
+        # playbooks/heal_gpu.yml has added its rules, or it was started with --device as well
+        message = say(
+            "container {name} got the GPU by the legacy hook: it keeps it, but device rules that were added while it"
+            " runs are gone when it is started again",
+            name=name,
+        )
+        return warn(message, recreate(ctx, container), entity=name, evidence=gpu.show("via", "rules_ok"))
     how = None if gpu.is_null("via") else gpu.text("via")
     reason = say("it got the GPU by the legacy hook") if how == "hook" else None
     if reason is None and gpu.is_null("rules_ok"):
@@ -107,18 +137,26 @@ def _keeps_gpu(ctx: Context, container: View) -> Finding | None:
         return None
     message = say("container {name} loses the GPU at the next daemon-reload: {reason}", name=name, reason=reason)
     seen = gpu.show("via", "rules_ok", "missing")
-    return fail(message, recreate(ctx, container), entity=name, evidence=seen)
+    return fail(message, heal_or_recreate(ctx, container), entity=name, evidence=seen)
+
+
+def _is_outside(container: View) -> bool:
+    """Whether its group was looked at, and systemd does not know it (or knows all its devices)."""
+    gpu = container.view("gpu")
+    return not gpu.is_null("rules_ok") and gpu.flag("rules_ok")
 
 
 def keeps_gpu(ctx: Context) -> list[Finding]:
     """'Failed to initialize NVML: Unknown Error', predicted from the device rules of each container."""
     with_gpu = _with_gpu(ctx)
     cgroupfs = ctx.facts.text("docker.cgroup_driver") == "cgroupfs"
-    if with_gpu and cgroupfs:
+    # with live-restore a container outlives a change of the driver, and stays in the unit that it was started in
+    judged = [item for item in with_gpu if not _is_outside(item)] if cgroupfs else with_gpu
+    if with_gpu and not judged:
         shown = _container_names(with_gpu)
         return [ok(say("with the cgroupfs driver no container loses its GPU: {names}", names=shown))]
     if with_gpu:
-        findings = _each(with_gpu, lambda item: _keeps_gpu(ctx, item))
+        findings = _each(judged, lambda item: _keeps_gpu(ctx, item))
         return findings or [ok(say("these containers keep their GPU: {names}", names=_container_names(with_gpu)))]
     if cgroupfs:
         return [ok(say("no container uses the GPU; with the cgroupfs driver none would lose it"))]
@@ -177,7 +215,7 @@ def _lost(ctx: Context, container: View) -> Finding | None:
         return skip(message, entity=name)
     message = say("container {name} has lost its GPU: {message}", name=name, message=said or BLOCKED)
     details = {"entity": name, "observed": code, "evidence": container.show("probe.rc", "probe.message")}
-    return fail(message, recreate(ctx, container), **details)
+    return fail(message, heal_or_recreate(ctx, container), **details)
 
 
 def lost_gpu(ctx: Context) -> list[Finding]:

@@ -64,3 +64,19 @@ def test_nothing_raises_and_nothing_unknown_allows(entries: list[str], policy: s
     allowed = rules.systemd_allows(policy, entries, "/dev/none", (major, minor), MAJORS)
     if allowed and policy != "auto":
         assert any(entry.strip().startswith(("/dev/", "char-")) for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("entries", "kind", "expected"),
+    [
+        (["/dev/block/259:0 rwm"], "block", True),
+        (["/dev/char/259:0 rwm"], "block", False),
+        (["/dev/block/259:0 rwm"], "char", False),
+        (["block-* rwm"], "block", True),
+        (["char-* rwm"], "block", False),
+        (["block-259 rwm"], "block", True),
+        (["block-* m"], "block", False),
+    ],
+)
+def test_systemd_block_devices(entries: list[str], kind: str, expected: bool) -> None:
+    assert rules.systemd_allows("strict", entries, "", (259, 0), {}, kind) is expected

@@ -92,7 +92,19 @@ def test_packages_that_decisions_need() -> None:
         "linux-modules-nvidia-580-open-generic",
     ):
         assert parse.wanted(name), name
-    for name in ("docker.io", "docker-ce", "containerd.io", "podman-docker", "runc", "kmod-nvidia-open-dkms", "dkms"):
+    for name in (
+        "docker.io",
+        "podman",
+        "cri-o",
+        "cri-o1.30",
+        "docker-ce-rootless-extras",
+        "docker-ce",
+        "containerd.io",
+        "podman-docker",
+        "runc",
+        "kmod-nvidia-open-dkms",
+        "dkms",
+    ):
         assert parse.wanted(name), name
     for name in ("vim", "libc6", "python3"):
         assert not parse.wanted(name), name

@@ -200,3 +200,34 @@ def test_a_restart_is_pending(host_of: MakeHost, record: str | None, pid_file: i
     if pid_file is not None:
         os.utime(host.path("/run/docker.pid"), (pid_file, pid_file))
     assert docker.restart_pending(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "snap", "desktop"),
+    [
+        ("/usr/bin/dockerd", False, False),
+        ("/snap/docker/current/bin/dockerd", True, False),
+        ("/var/lib/snapd/snap/docker/current/bin/dockerd", True, False),
+        ("/opt/docker-desktop/bin/docker-desktop", False, True),
+    ],
+)
+def test_other_kinds_of_docker(host_of: MakeHost, path: str, snap: bool, desktop: bool) -> None:
+    found = docker.empty(host_of({path: ""}))
+    assert (found["snap"], found["desktop"]) == (snap, desktop)
+
+
+@pytest.mark.parametrize(
+    ("info", "snap", "desktop"),
+    [
+        ({"OperatingSystem": "Docker Desktop"}, False, True),
+        ({"DockerRootDir": "/var/snap/docker/common/var-lib-docker"}, True, False),
+        ({"OperatingSystem": "Debian GNU/Linux 13 (trixie)"}, False, False),
+    ],
+)
+def test_an_engine_that_says_what_it_is(
+    engine: Engine, live: Host, info: dict[str, str], snap: bool, desktop: bool
+) -> None:
+    engine.answers["/info"] = {**ANSWERS["/info"], **info}
+    found = docker.collect(live, str(engine.server_address))
+    assert found["reachable"] is True
+    assert (found["snap"], found["desktop"]) == (snap, desktop)

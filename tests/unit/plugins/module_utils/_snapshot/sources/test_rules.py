@@ -173,3 +173,19 @@ def test_one_of_two_cards_is_named(live: Host, monkeypatch: pytest.MonkeyPatch) 
     blocks = {"docker-aa.scope": {"DevicePolicy": ["strict"], "DeviceAllow": [*CHARS[:2], CHARS[3]]}}
     found = judged(live, SPEC, blocks, "systemd", via="devices", devices=list(NODES))
     assert found == (False, ["/dev/nvidia1"])
+
+
+@pytest.mark.parametrize(
+    ("state", "blocks", "scope"),
+    [
+        ("running", {"docker-aa.scope": SCOPE}, "docker-aa.scope"),
+        # a scope of the same name that has just ended
+        ("exited", {"docker-aa.scope": SCOPE}, None),
+        ("running", {"docker-bb.scope": SCOPE}, None),
+    ],
+)
+def test_the_scope_of_a_container(live: Host, state: str, blocks: dict[str, Any], scope: str | None) -> None:
+    # no GPU: the scope is told all the same
+    container = {"id": "aa", "state": state, "gpu": {"requested": False, "scope": None}}
+    rules.judge(live, {"cgroup_driver": "systemd", "containers": [container]}, blocks, DOCUMENTS)
+    assert container["gpu"] == {"requested": False, "scope": scope}

@@ -80,6 +80,7 @@ def test_virt(
 ) -> None:
     found = system.virt_section(host_of({"/x": "", **files}), detected)
     assert (found["kind"], found["technology"]) == (kind, technology)
+    assert found["container"] is (kind == "container")
     assert bool(found["markers"]) == (kind != "bare")
 
 

@@ -20,7 +20,39 @@ CONFIG = "/etc/nvidia-container-runtime/config.toml"
 def test_ready(root_of: Callable[[str], Path], runner: Runner) -> None:
     host = Host(str(root_of("debian13_ready")), runner)
     found = toolkit.section(host, {"nvidia-container-toolkit-base": "1:1.20.0-1"})
+    config = found.pop("config")
     assert found == {"present": True, "version": "1.20.0", "mode": "cdi", "no_cgroups": True, "config_present": True}
+    assert config["nvidia-container-runtime.mode"] == "cdi"
+    assert config["nvidia-container-cli.no-cgroups"] is True
+    assert config["nvidia-container-cli.environment"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "config"),
+    [
+        (None, None),
+        ("", {}),
+        ("nonsense", None),
+        ('a = "1"\na = "2"\n', None),
+        (
+            'x = 5\n[a.b]\n"c-d" = true\nruntimes = [\n  "runc", # one\n  "crun",\n]\n',
+            {
+                "x": 5,
+                "a.b.c-d": True,
+                "a.b.runtimes": ["runc", "crun"],
+            },
+        ),
+        (
+            '[cli]\nenvironment = ["https_proxy=http://me:secret@proxy:3128"]\n',
+            {
+                "cli.environment": ["https_proxy=http://***@proxy:3128"],
+            },
+        ),
+    ],
+)
+def test_the_whole_config(host_of: MakeHost, text: str | None, config: Any) -> None:
+    files = {"/x": ""} if text is None else {CONFIG: text}
+    assert toolkit.section(host_of(files), {})["config"] == config
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,9 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("CTR-CDI-ENGINE", "skip", "policy", {"docker.cdi_spec_dirs": []}, {"policy": {"cdi_required": False}}),
     ("CTR-CDI-ENGINE", "unknown", "cdi_spec_dirs", {"docker.cdi_spec_dirs": None}, {}),
     ("CTR-NVML-SURVIVE", "pass", "dev", {}, {}),
-    ("CTR-NVML-SURVIVE", "fail", "legacy hook", {f"{GPU}.via": "hook", f"{GPU}.rules_ok": True}, {}),
+    ("CTR-NVML-SURVIVE", "fail", "legacy hook", {f"{GPU}.via": "hook", f"{GPU}.rules_ok": None}, {}),
+    ("CTR-NVML-SURVIVE", "fail", "legacy hook", {f"{GPU}.via": "hook", f"{GPU}.rules_ok": False}, {}),
+    ("CTR-NVML-SURVIVE", "warn", "started again", {f"{GPU}.via": "hook", f"{GPU}.rules_ok": True}, {}),
     (
         "CTR-NVML-SURVIVE",
         "fail",
@@ -145,6 +147,14 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
         "CTR-NVML-SURVIVE",
         "pass",
         "cgroupfs",
+        {"docker.cgroup_driver": "cgroupfs", f"{GPU}.rules_ok": True},
+        {},
+    ),
+    (
+        # started before the driver was changed: it is still in a unit of systemd
+        "CTR-NVML-SURVIVE",
+        "fail",
+        "loses the GPU",
         {"docker.cgroup_driver": "cgroupfs", f"{GPU}.rules_ok": False},
         {},
     ),
@@ -234,13 +244,36 @@ def test_container(
 def test_a_container_at_risk_comes_with_the_line_that_recreates_it(
     results_of: Callable[..., list[dict[str, Any]]],
 ) -> None:
-    (result,) = results_of("CTR-NVML-SURVIVE", changes={f"{GPU}.rules_ok": False})
+    # rules that systemd does not keep cannot be added
+    at_risk = {f"{GPU}.via": "hook", f"{GPU}.rules_ok": None, "docker.cgroup_version": "1"}
+    (result,) = results_of("CTR-NVML-SURVIVE", changes=at_risk)
     assert result["entity"] == "dev"
     assert (
         "docker compose --project-directory /opt/gpuready/dev up -d --force-recreate dev" in result["remedy"]["command"]
     )
-    (foreign,) = results_of("CTR-NVML-SURVIVE", changes={f"{GPU}.rules_ok": False, "docker.containers.0.labels": {}})
+    (foreign,) = results_of("CTR-NVML-SURVIVE", changes={**at_risk, "docker.containers.0.labels": {}})
     assert foreign["remedy"]["command"].endswith("-a 'docker stop dev'")
+
+
+@pytest.mark.parametrize(
+    ("changes", "heals"),
+    [
+        ({}, True),
+        ({"docker.rootless": True}, False),
+        ({"docker.cgroup_version": "1"}, False),
+        ({"docker.cgroup_driver": None}, False),
+        # rules that are there cannot be what it lacks
+        ({f"{GPU}.rules_ok": True}, False),
+    ],
+)
+def test_a_container_that_lost_its_gpu_is_healed_where_systemd_holds_its_rules(
+    results_of: Callable[..., list[dict[str, Any]]], changes: dict[str, Any], heals: bool
+) -> None:
+    lost = {PROBE: {"rc": 17, "count": None, "message": None}, f"{GPU}.rules_ok": False, **changes}
+    (result,) = results_of("CTR-NVML-LOST", changes=lost)
+    command = result["remedy"]["command"]
+    assert command.startswith("ansible-playbook playbooks/heal_gpu.yml -i ") is heals
+    assert ("force-recreate" in command) is not heals
 
 
 def test_one_container_that_cannot_be_judged_does_not_hide_another(

@@ -1,0 +1,78 @@
+# Copyright (c) 2026 The gpuready authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.gpuready.bootstrap.plugins.modules import containerd_root
+from ansible_collections.gpuready.bootstrap.plugins.modules.containerd_root import main
+
+RunModule = Callable[..., dict[str, Any]]
+Programs = Callable[..., None]
+# as containerd.io brings it, shortened
+PACKAGED = (
+    'disabled_plugins = ["cri"]\n\n#root = "/var/lib/containerd"\n#state = "/run/containerd"\n\n#[grpc]\n#  uid = 0\n'
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path, programs: Programs, store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(containerd_root, "DEFAULT", str(tmp_path / "old"))
+    monkeypatch.setattr(containerd_root, "SOCKET", str(tmp_path / "containerd.sock"))
+    programs(systemctl=f'echo "$@" >> {tmp_path}/calls')
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    return folder / "config.toml"
+
+
+def test_one_line_changes_and_comes_back(path: Path, run_module: RunModule, store: Path) -> None:
+    path.write_text(PACKAGED)
+    predicted = run_module(main, check=True, path=str(path), root="/srv/c")
+    assert path.read_text() == PACKAGED
+    assert run_module(main, path=str(path), root="/srv/c")["diff"] == predicted["diff"]
+    assert path.read_text() == PACKAGED.replace('#root = "/var/lib/containerd"', 'root = "/srv/c"')
+    assert not run_module(main, path=str(path), root="/srv/c")["changed"]
+    assert run_module(main, path=str(path), state="absent")["changed"]
+    assert path.read_text() == PACKAGED and not store.exists()
+
+
+def test_a_missing_file_is_made_and_goes_away(path: Path, run_module: RunModule) -> None:
+    run_module(main, path=str(path), root="/srv/c")
+    assert path.read_text() == 'root = "/srv/c"\n'
+    run_module(main, path=str(path), state="absent")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "root", "word"),
+    [('root = "/mine"\n', "/srv/c", "not ours"), ("root = \n", "/srv/c", "not valid TOML"), ("", "srv", "absolute")],
+)
+def test_what_is_refused(path: Path, run_module: RunModule, text: str, root: str, word: str) -> None:
+    path.write_text(text)
+    result = run_module(main, path=str(path), root=root)
+    assert result["failed"] and word in result["msg"] and path.read_text() == text
+
+
+def test_images_are_not_left_behind(path: Path, run_module: RunModule, tmp_path: Path) -> None:
+    (tmp_path / "old" / "io.containerd.content.v1.content/blobs/sha256/abc").mkdir(parents=True)
+    result = run_module(main, path=str(path), root=str(tmp_path / "new"))
+    assert result["failed"] and "1 parts of images" in result["msg"] and "rsync" in result["msg"] and not path.exists()
+    (tmp_path / "new" / "io.containerd.content.v1.content/blobs/sha256/abc").mkdir(parents=True)
+    assert run_module(main, path=str(path), root=str(tmp_path / "new"))["changed"]
+
+
+def test_containerd_is_restarted_by_state(path: Path, run_module: RunModule, tmp_path: Path) -> None:
+    socket = tmp_path / "containerd.sock"
+    socket.touch()
+    os.utime(socket, (1, 1))
+    assert run_module(main, path=str(path), root="/srv/c")["restarted"]
+    assert (tmp_path / "calls").read_text() == "restart containerd.service\n"
+    # a run that was killed before the restart
+    assert run_module(main, path=str(path), root="/srv/c")["changed"]
+    os.utime(path, (1, 1))
+    socket.touch()
+    assert not run_module(main, path=str(path), root="/srv/c")["changed"]
