@@ -9,9 +9,10 @@ import os
 import re
 import shlex
 import tempfile
+import time
 from typing import Any
 
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import CommandResult, Runner
 
 # Options that dockerd takes over at SIGHUP: moby daemon/reload.go; everything else is read at its start only.
 RELOADABLE = frozenset(
@@ -63,7 +64,13 @@ _FLAG_KEYS = {
     "registry-mirror": "registry-mirrors",
     "storage-opt": "storage-opts",
 }
-_PROPERTIES = "ActiveState,ExecStart,Environment,EnvironmentFiles,DropInPaths,FragmentPath"
+# dockerd merges these from flags and file (moby daemon/config, skipDuplicates; tried with dockerd 20.10 and 26.1)
+_MAY_STAND_TWICE = frozenset({"runtimes"})
+_PROPERTIES = (
+    "ActiveState,SubState,LoadState,NeedDaemonReload,ExecStart,Environment,EnvironmentFiles,DropInPaths,FragmentPath"
+)
+# Each start of dockerd makes this file anew
+PID_FILE = "/run/docker.pid"
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
 
 
@@ -92,6 +99,10 @@ class Daemon:
         self._socket = socket
         self._unit = self._show()
 
+    def look_again(self) -> None:
+        """Ask systemd once more."""
+        self._unit = self._show()
+
     def _show(self) -> dict[str, str]:
         result = self._runner.run(["systemctl", "show", "docker.service", "--no-pager", "-p", _PROPERTIES])
         pairs = (line.partition("=") for line in result.stdout.splitlines())
@@ -101,9 +112,34 @@ class Daemon:
     def running(self) -> bool:
         """True unless systemd says that the service is down; without systemd the socket decides."""
         state = self._unit.get("ActiveState")
+        if self._unit.get("SubState") == "auto-restart":  # it failed, and systemd will try again
+            return False
         if state is not None:
             return state in ("active", "activating", "reloading")
         return os.path.exists(self._socket)
+
+    @property
+    def installed(self) -> bool:
+        """Whether systemd knows the service."""
+        return self._unit.get("LoadState") == "loaded"
+
+    @property
+    def unit_changed(self) -> bool:
+        """Whether files of the service were changed since systemd read them."""
+        return self._unit.get("NeedDaemonReload") == "yes"
+
+    @property
+    def began(self) -> float | None:
+        """When the running daemon was started, in seconds of the host's clock; None where that cannot be seen."""
+        try:
+            return os.stat(PID_FILE).st_mtime if self.running else None
+        except OSError:
+            return None
+
+    def config_file(self) -> str | None:
+        """The configuration file that the service's command line names, if it names one."""
+        found = self.flags().get("config-file", "")
+        return found.partition("=")[2] or None if found else None
 
     def flags(self) -> dict[str, str]:
         """Keys of daemon.json that are given as flags in docker.service -> the flag as written there."""
@@ -112,13 +148,20 @@ class Daemon:
             return {}
         environment = self._environment()
         found: dict[str, str] = {}
-        for word in _words(_VARIABLE.sub(lambda m: environment.get(m.group(1), ""), match.group(1)))[1:]:
+        words = _words(_VARIABLE.sub(lambda m: environment.get(m.group(1), ""), match.group(1)))[1:]
+        for word, following in zip(words, [*words[1:], ""]):
             name = word.split("=", 1)[0]
+            if name == "--config-file" and "=" not in word:
+                word = f"{name}={following}"
             if name.startswith("--"):
                 found.setdefault(_FLAG_KEYS.get(name[2:], name[2:]), word)
             elif name[:2] in _FLAG_KEYS:
                 found.setdefault(_FLAG_KEYS[name[:2]], word)
         return found
+
+    def conflicts(self, data: dict[str, Any]) -> dict[str, str]:
+        """Keys of this daemon.json that the service gives as a flag, too -> that flag. dockerd does not start then."""
+        return {key: flag for key, flag in self.flags().items() if key in data and key not in _MAY_STAND_TWICE}
 
     def flag_source(self) -> str:
         """The files that define the service's command line."""
@@ -153,13 +196,38 @@ class Daemon:
             return
         raise DaemonError(f"dockerd refuses the new daemon.json: {said}")
 
-    def stopped_by_restart(self) -> list[str]:
-        """Names of the running containers that a restart of the daemon would stop."""
-        client = ["docker", "-H", f"unix://{self._socket}"]
-        info = self._runner.run([*client, "info", "--format", "{{.LiveRestoreEnabled}}"])
-        if info.status == "ok" and info.stdout.strip() == "true":
+    def live_restore(self) -> bool:
+        """Whether the running daemon leaves its containers alone when it ends."""
+        info = self._client("info", "--format", "{{.LiveRestoreEnabled}}")
+        return info.status == "ok" and info.stdout.strip() == "true"
+
+    def reload(self, live_restore: bool = False) -> str:
+        """Have the daemon read its file by signal; what went wrong, or an empty string.
+
+        live_restore: the file switches it on, so wait until the daemon says so.
+        """
+        result = self._runner.run(["systemctl", "reload", "docker.service"])
+        if result.status != "ok":
+            return f"systemctl reload docker.service failed ({result.error})"
+        deadline = time.monotonic() + 5
+        while live_restore and not self.live_restore():
+            if time.monotonic() > deadline:
+                return "the daemon did not take live-restore over; see journalctl -u docker.service"
+            time.sleep(0.1)
+        return ""
+
+    def _client(self, *words: str) -> CommandResult:
+        return self._runner.run(["docker", "-H", f"unix://{self._socket}", *words])
+
+    def stopped_by_restart(self, after: dict[str, Any] | None = None) -> list[str]:
+        """Names of the running containers that a restart of the daemon would stop.
+
+        after: the file that the daemon will have been told to reload before; it may switch live-restore on or off.
+        """
+        wanted = (after or {}).get("live-restore")
+        if wanted is True or (wanted is not False and self.live_restore()):
             return []
-        listing = self._runner.run([*client, "ps", "--format", "{{.Names}}"])
+        listing = self._client("ps", "--format", "{{.Names}}")
         if listing.status != "ok":
             raise DaemonError(f"Docker runs but cannot be asked for its containers ({listing.error})")
         return sorted(listing.stdout.split())
@@ -171,3 +239,8 @@ def _words(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError:
         return text.split()
+
+
+def plural(count: int, word: str) -> str:
+    """A number with its noun, such as "2 containers"."""
+    return f"{count} {word}{'' if count == 1 else 's'}"

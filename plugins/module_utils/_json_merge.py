@@ -40,13 +40,23 @@ def loads(raw: bytes) -> Data:
     try:
         data = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        raise JsonError(error.lineno, error.colno, error.msg) from error
+        hint = "" if "comma" in error.msg else _hint(text, error.pos)
+        raise JsonError(error.lineno, error.colno, error.msg + hint) from error
     except (ValueError, RecursionError) as error:
         raise JsonError(1, 1, str(error)) from error
     _refuse_duplicates(text)
     if not isinstance(data, dict):
         raise JsonError(1, 1, f"expected an object, found {type(data).__name__}")
     return data
+
+
+def _hint(text: str, position: int) -> str:
+    """What a person may have meant where JSON ends."""
+    if re.match(r"\s*(//|/\*|#)", text[position:]):
+        return "; JSON knows no comments"
+    if re.match(r"\s*[}\]]", text[position:]) or re.search(r",\s*$", text[:position]):
+        return "; there is a comma too many before it"
+    return ""
 
 
 def _refuse_constant(name: str) -> None:
@@ -103,6 +113,16 @@ def merge(current: Data, owned: Data) -> Data:
         elif not same(old, value) or key not in result:
             result[key] = copy.deepcopy(value)
     return result
+
+
+def clashes(current: Data, owned: Data, prefix: str = "") -> list[str]:
+    """Dotted names of keys that must be objects for `owned`, and are something else in `current`; null is empty."""
+    found: list[str] = []
+    for key, value in owned.items():
+        old = current.get(key)
+        if isinstance(value, dict) and old is not None:
+            found += clashes(old, value, f"{prefix}{key}.") if isinstance(old, dict) else [prefix + key]
+    return found
 
 
 def combine(owned: Data, more: Data) -> Data:

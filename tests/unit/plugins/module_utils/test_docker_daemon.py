@@ -92,3 +92,17 @@ def test_containers_that_a_restart_stops() -> None:
 )
 def test_needed_action(before: Any, after: Any, keys: list[str], action: str) -> None:
     assert needed_action(before, after, keys) == action
+
+
+@pytest.mark.parametrize(
+    ("live", "after", "stopped"),
+    [
+        ("false", {"live-restore": True}, []),
+        ("true", {"live-restore": False}, ["job"]),
+        ("true", {}, []),
+        ("false", {}, ["job"]),
+        ("true", None, []),
+    ],
+)
+def test_the_file_that_is_reloaded_first_decides(live: str, after: Any, stopped: list[str]) -> None:
+    assert daemon(info=("ok", live), ps=("ok", "job")).stopped_by_restart(after) == stopped

@@ -1,0 +1,260 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: docker_restart
+short_description: Restart Docker once, if a change of daemon.json waits for it, or go back to the former file
+version_added: 0.2.0
+description:
+  - Does nothing unless the running daemon is older than a change that M(gpuready.bootstrap.docker_daemon) made, or than
+    one of the files in O(watched). Whatever was changed, and by whomever, one restart serves it.
+  - Clears systemd's count of failed starts first, and waits until the daemon answers.
+  - A daemon that does not start with the new C(daemon.json) gets the file back with which it last started, is started
+    with it, and the module fails with the daemon's own words. The file that failed is kept in
+    C(/var/lib/gpuready/docker-daemon-failed.json), readable by root.
+options:
+  path:
+    description: The daemon's file.
+    type: path
+    default: /etc/docker/daemon.json
+  reason:
+    description: What the restart is for; part of the messages.
+    type: str
+    default: ""
+  watched:
+    description: Other files that the daemon reads at its start only, such as drop-ins of its service.
+    type: list
+    elements: path
+    default: []
+  start:
+    description: Whether a service that is there and down is started, too.
+    type: bool
+    default: false
+  on_running_containers:
+    description:
+      - What to do if containers run that a restart would stop, because the daemon has no live-restore.
+      - V(refuse) fails before anything is done, and says how many and which; the restart stays due. V(proceed)
+        restarts.
+    type: str
+    choices: [refuse, proceed]
+    default: refuse
+  timeout:
+    description: Seconds that the daemon may take until it answers.
+    type: int
+    default: 120
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: none
+author:
+  - The gpuready authors (@gpuready)
+"""
+
+EXAMPLES = r"""
+- name: Restart Docker, if anything waits for it
+  gpuready.bootstrap.docker_restart:
+    reason: the container runtime of the GPUs
+"""
+
+RETURN = r"""
+action:
+  description: What was done (none, reload, start, restart).
+  returned: success
+  type: str
+  sample: restart
+running_containers:
+  description: Running containers that the restart stopped.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+restored:
+  description: Whether the former C(daemon.json) was put back.
+  returned: always
+  type: bool
+  sample: false
+"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _docker_pending as pending
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _files
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _json_merge as json_merge
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_daemon import Daemon, DaemonError, plural
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_data import secrets_in
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_pending import DaemonGate
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_service import Service
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGateError
+
+FAILED = "docker-daemon-failed.json"
+
+
+class Restart:
+    """What is due, and how it is done."""
+
+    def __init__(self, module: AnsibleModule, gate: DaemonGate, daemon: Daemon, service: Service) -> None:
+        self.module, self.gate, self.daemon, self.service = module, gate, daemon, service
+        self.path: str = module.params["path"]
+        self.record = gate.record(self.path)
+        self.pending = pending.due(pending.of(self.record), daemon.running, daemon.began)
+        self.action = "none"
+        self.stopped: list[str] = []
+        self.restored = False
+
+    def decide(self) -> None:
+        """What is due; refuses what the policy forbids."""
+        if not self.daemon.running:
+            if self.daemon.installed and (self.module.params["start"] or self.pending is not None):
+                self.action = "start"
+            return
+        newer = [path for path in self.module.params["watched"] if self._newer(path)]
+        if newer or (self.daemon.unit_changed and self.module.params["watched"]):
+            self.action = "restart"
+        elif self.pending is not None:
+            self.action = self.pending.action
+        if self.action == "restart":
+            self._ask()
+
+    def _newer(self, path: str) -> bool:
+        began = self.daemon.began
+        try:
+            return began is not None and os.stat(path).st_mtime > began
+        except OSError:
+            return False
+
+    def file(self) -> dict[str, Any]:
+        try:
+            return json_merge.loads(self.gate.read(self.path) or b"")
+        except json_merge.JsonError:
+            return {}
+
+    def _ask(self) -> None:
+        """Let live-restore work first, if the file switches it on; then count what a restart would stop."""
+        after = self.file()
+        if after.get("live-restore") is True and not self.module.check_mode and not self.daemon.live_restore():
+            failed = self.daemon.reload(live_restore=True)
+            if failed:
+                self.module.warn(failed)
+        stopped = self.daemon.stopped_by_restart(after if self.module.check_mode else None)
+        if stopped and self.module.params["on_running_containers"] == "refuse":
+            raise DaemonError(
+                f"Docker must be restarted{self._reason()}, which would stop "
+                f"{plural(len(stopped), 'running container')} ({', '.join(stopped)}), because live-restore is off; "
+                "stop them yourself, or set on_running_containers to proceed. The restart stays due"
+            )
+        self.stopped = stopped
+
+    def _reason(self) -> str:
+        return f" for {self.module.params['reason']}" if self.module.params["reason"] else ""
+
+    def run(self) -> None:
+        if self.action == "reload":
+            failed = self.daemon.reload()
+            if not failed:
+                self._settle()
+                return
+            self.module.warn(failed)
+            self.action = "restart"
+            self._ask()
+        failed = self.service.go(self.action, self.daemon.unit_changed)
+        if failed:
+            raise DaemonError(self._way_back(failed))
+        self._settle()
+
+    def _settle(self) -> None:
+        """The daemon lives by the file. A file that was given back in the meantime needs no record any more."""
+        self.gate.remember_meta(self.path, pending.SETTLED)
+        record = self.gate.record(self.path)
+        if record is not None and record.meta.get("owned") == {} and self.gate.restorable(self.path):
+            self.gate.forget(self.path)
+
+    # -- the way back ----------------------------------------------------------------------------------------
+    def _way_back(self, said: str) -> str:
+        """Start the daemon with the former file; the sentence that says what happened."""
+        text = f"Docker does not {self.action}{self._reason()}: {said}. "
+        failing = self.gate.read(self.path)
+        if self.pending is None or not self.pending.known or self.pending.former == failing:
+            return text + f"{self.path} was not changed by us since it last started; see journalctl -u docker.service"
+        self.service.stop()
+        kept = self._keep(failing)
+        self._put_back()
+        again = self.service.go("start", self.daemon.unit_changed)
+        was = "is back" if self.pending.former is not None else "is away again, as before"
+        text += f"The former {self.path} {was}{kept}"
+        if again:
+            return f"{text}, but Docker does not start with that one either: {again}"
+        return f"{text}, and Docker runs with it"
+
+    def _keep(self, failing: bytes | None) -> str:
+        """Keep the file that failed, for the person who has to mend it."""
+        if failing is None:
+            return ""
+        path = f"{os.path.dirname(_files.STORE)}/{FAILED}"
+        try:
+            self.gate.write(path, failing, mode=0o600, secret=True)
+            self.gate.forget(path)
+        except FileGateError as error:
+            self.module.warn(str(error))
+            return ""
+        return f" (the one that failed is kept as {path})"
+
+    def _put_back(self) -> None:
+        """The former file, and what we owned in it."""
+        now = self.pending
+        if now is None:
+            return
+        former = {"owned": now.owned, "owners": now.owners, "stamp": "", **pending.SETTLED}
+        self.gate.remember_meta(self.path, former)
+        if now.former is None:
+            self.gate.remove(self.path)
+        else:
+            self.gate.write(self.path, now.former, shared=True, meta=former)
+        self.restored = True
+        if not now.owned and self.gate.restorable(self.path):
+            self.gate.forget(self.path)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "default": "/etc/docker/daemon.json"},
+            "reason": {"type": "str", "default": ""},
+            "watched": {"type": "list", "elements": "path", "default": []},
+            "start": {"type": "bool", "default": False},
+            "on_running_containers": {"type": "str", "choices": ["refuse", "proceed"], "default": "refuse"},
+            "timeout": {"type": "int", "default": 120},
+        },
+        supports_check_mode=True,
+    )
+    gate = DaemonGate(module)
+    runner = Runner(module.run_command)
+    restored = False
+    try:
+        restart = Restart(module, gate, Daemon(runner), Service(runner, module.params["timeout"]))
+        restart.decide()
+        # the daemon's words may hold an address with its password
+        module.no_log_values.update(secrets_in(restart.file()))
+        if restart.action != "none" and not module.check_mode:
+            try:
+                restart.run()
+            finally:
+                restored = restart.restored
+    except (DaemonError, FileGateError) as error:
+        module.fail_json(msg=f"{str(error).rstrip('.')}.", restored=restored, changed=restored)
+    module.exit_json(
+        changed=restart.action != "none", action=restart.action, running_containers=restart.stopped, restored=False
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+# Copyright (c) 2026 The gpuready authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One restart for all changes, and the way back: a stand-in daemon that does not start with a file that says "bad"."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.gpuready.bootstrap.plugins.modules import docker_daemon, docker_restart
+
+RunModule = Callable[..., dict[str, Any]]
+Programs = Callable[..., None]
+UTILS = "ansible_collections.gpuready.bootstrap.plugins.module_utils"
+SYSTEMCTL = """
+case "$1" in
+show) echo "ActiveState=$(cat state)"; echo LoadState=loaded; echo "NeedDaemonReload=$(cat stale 2>/dev/null)";;
+start|restart)
+  echo "$1" >> calls
+  if [ -e crash ] || grep -qs bad etc/daemon.json; then
+    echo failed > state
+    echo 'time="x" level=info msg="Starting up"' >> journal
+    echo 'failed to start daemon: the word "bad" is bad' >> journal
+    echo "Job for docker.service failed" >&2; exit 1
+  fi
+  echo active > state; touch docker.pid;;
+stop) echo stop >> calls; echo inactive > state;;
+*) echo "$1" >> calls;;
+esac
+"""
+DOCKER = 'case "$*" in *info*) cat live;; *ps*) cat running;; esac'
+
+
+class World:
+    """The stand-in machine."""
+
+    def __init__(self, folder: Path, run: RunModule) -> None:
+        self.folder, self._run = folder, run
+        self.file = folder / "etc" / "daemon.json"
+        self.file.parent.mkdir()
+        for name, text in {"state": "active\n", "live": "true\n", "running": "job\nweb\n"}.items():
+            self.put(name, text)
+        self.put("docker.pid", "1")
+        os.utime(folder / "docker.pid", (time.time() - 60,) * 2)
+
+    def put(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text)
+
+    def calls(self) -> list[str]:
+        path = self.folder / "calls"
+        return path.read_text().split() if path.exists() else []
+
+    def set(self, **args: Any) -> dict[str, Any]:
+        return self._run(docker_daemon.main, path=str(self.file), **args)
+
+    def restart(self, check: bool = False, **args: Any) -> dict[str, Any]:
+        return self._run(docker_restart.main, check=check, path=str(self.file), **args)
+
+
+@pytest.fixture
+def world(
+    tmp_path: Path, run_module: RunModule, programs: Programs, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> World:
+    folder = tmp_path / "world"
+    folder.mkdir()
+    programs(
+        systemctl=f"cd {folder}\n{SYSTEMCTL}",
+        docker=f"cd {folder}; {DOCKER}",
+        journalctl=f"cat {folder}/journal 2>/dev/null",
+    )
+    monkeypatch.setattr(f"{UTILS}._docker_daemon.PID_FILE", str(folder / "docker.pid"))
+    monkeypatch.setattr(f"{UTILS}._docker_service.SOCKET", str(folder / "no.sock"))
+    monkeypatch.setattr(f"{UTILS}._docker_data.DATA_ROOT", str(folder / "data"))
+    return World(folder, run_module)
+
+
+def test_nothing_is_done_when_nothing_is_due(world: World) -> None:
+    result = world.restart()
+    assert not result["changed"] and result["action"] == "none" and world.calls() == []
+
+
+def test_one_restart_for_several_changes(world: World) -> None:
+    for owner, settings in {"a": {"mtu": 1400}, "b": {"features": {"cdi": True}}, "c": {"debug": True}}.items():
+        world.set(owner=owner, settings=settings)
+    assert world.restart(check=True)["action"] == "restart" and "restart" not in world.calls()
+    assert world.restart(reason="tests")["action"] == "restart"
+    assert world.calls().count("restart") == 1
+    assert world.calls().index("reset-failed") < world.calls().index("restart")
+    assert world.restart()["action"] == "none" and world.calls().count("restart") == 1
+
+
+def test_a_run_that_was_killed_between_write_and_restart_is_mended_by_the_next(world: World) -> None:
+    world.set(settings={"mtu": 1400})
+    assert not world.set(settings={"mtu": 1400})["changed"]
+    assert world.restart()["action"] == "restart"
+
+
+def test_somebody_else_has_restarted_it(world: World) -> None:
+    world.set(settings={"mtu": 1400})
+    (world.folder / "docker.pid").touch()
+    assert world.restart()["action"] == "none" and "restart" not in world.calls()
+
+
+def test_the_former_file_comes_back_and_the_daemon_runs_with_it(world: World) -> None:
+    original = '{"debug":   true}'
+    world.file.write_text(original)
+    world.set(owner="a", settings={"labels": ["x"]})
+    world.restart()
+    good = world.file.read_text()
+    (world.folder / "calls").unlink(missing_ok=True)
+    world.set(owner="a", settings={"labels": ["x"], "mtu": 1})
+    world.set(owner="b", settings={"storage-driver": "bad"})
+    result = world.restart(reason="the new settings")
+    assert result["failed"] and result["restored"]
+    assert 'the word "bad" is bad' in result["msg"] and "the new settings" in result["msg"]
+    assert world.file.read_text() == good
+    assert (world.folder / "state").read_text() == "active\n"
+    assert [call for call in world.calls() if call != "reload"] == [
+        "reset-failed",
+        "restart",
+        "stop",
+        "reset-failed",
+        "start",
+    ]
+    kept = world.folder.parent / "docker-daemon-failed.json"
+    assert "bad" in kept.read_text() and kept.stat().st_mode & 0o777 == 0o600
+    # the record is as true as before: nothing is due, and the original comes back byte for byte
+    assert world.restart()["action"] == "none"
+    world.set(owner="a", state="absent")
+    world.restart()
+    assert world.file.read_text() == original
+
+
+def test_a_file_that_was_not_there_goes_away_again(world: World) -> None:
+    world.set(settings={"storage-driver": "bad"})
+    result = world.restart()
+    assert result["failed"] and "away again" in result["msg"] and not world.file.exists()
+
+
+def test_a_failure_that_is_not_ours_changes_nothing(world: World) -> None:
+    world.file.write_text('{"x": 1}')
+    world.put("crash", "")
+    world.put("state", "failed\n")
+    result = world.restart(start=True)
+    assert result["failed"] and not result["restored"] and "was not changed by us" in result["msg"]
+    assert world.file.read_text() == '{"x": 1}'
+
+
+def test_a_daemon_that_starts_with_neither_file_is_said(world: World) -> None:
+    world.file.write_text('{"x": 1}')
+    world.set(settings={"mtu": 1})
+    world.put("crash", "")
+    result = world.restart()
+    assert result["failed"] and result["restored"] and "with that one either" in result["msg"]
+    assert world.file.read_text() == '{"x": 1}'
+
+
+def test_running_containers_are_counted_and_the_policy_decides(world: World) -> None:
+    world.set(settings={"mtu": 1})
+    world.put("live", "false\n")
+    result = world.restart()
+    assert result["failed"] and "2 running containers (job, web)" in result["msg"] and "restart" not in world.calls()
+    assert world.restart(on_running_containers="proceed")["running_containers"] == ["job", "web"]
+
+
+def test_live_restore_is_taken_over_before_the_restart(world: World) -> None:
+    world.put("live", "false\n")
+    world.set(settings={"mtu": 1}, on_running_containers="proceed")
+    world.file.write_text('{"mtu": 1, "live-restore": true}')
+    (world.folder / "live").write_text("true\n")
+    assert world.restart()["running_containers"] == []
+
+
+def test_a_service_that_is_down_is_started_on_request(world: World) -> None:
+    world.put("state", "inactive\n")
+    assert world.restart()["action"] == "none"
+    assert world.restart(start=True, check=True)["action"] == "start"
+    assert world.restart(start=True)["action"] == "start" and (world.folder / "state").read_text() == "active\n"
+
+
+def test_a_change_for_a_daemon_that_is_down_can_go_back_too(world: World) -> None:
+    world.put("state", "inactive\n")
+    world.set(settings={"storage-driver": "bad"})
+    result = world.restart()
+    assert result["failed"] and result["restored"] and not world.file.exists()
+    assert (world.folder / "state").read_text() == "active\n"
+
+
+def test_a_drop_in_that_is_younger_than_the_daemon(world: World) -> None:
+    drop_in = world.folder / "proxy.conf"
+    assert world.restart(watched=[str(drop_in)])["action"] == "none"
+    drop_in.touch()
+    world.put("stale", "yes")
+    assert world.restart(watched=[str(drop_in)])["action"] == "restart"
+    assert "daemon-reload" in world.calls()
+
+
+def test_absent_keeps_the_record_until_the_daemon_has_read_the_original(world: World, store: Path) -> None:
+    world.file.write_text("{ }")
+    world.set(settings={"mtu": 1})
+    world.restart()
+    world.set(state="absent")
+    assert world.file.read_text() == "{ }" and '"restart_due": null' not in (store / "index.json").read_text()
+    assert world.restart()["action"] == "restart" and not store.exists()
+
+
+def test_passwords_in_the_daemons_words_are_not_printed(world: World) -> None:
+    world.set(settings={"proxies": {"http-proxy": "http://me:sesame@h"}, "storage-driver": "bad"})
+    world.put("journal", 'level=error msg="proxy http://me:sesame@h is bad"\n')
+    result = world.restart()
+    assert result["failed"] and "sesame" not in json.dumps(result)
