@@ -13,6 +13,8 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import F
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import apt_sources
 
 SOURCES = "/etc/apt/sources.list"
+# `uname -m` -> `dpkg --print-architecture`
+DEB_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def other_keyrings(
@@ -43,7 +45,9 @@ def _entries(gate: FileGate, own_file: str) -> Iterator[dict[str, Any]]:
 
 
 def _same_uri(uri: str) -> str:
-    return uri.rstrip("/").lower()
+    """A form in which two spellings are equal. apt compares after it has put its architecture in (sources.list(5))."""
+    machine = os.uname().machine
+    return uri.replace("$(ARCH)", DEB_ARCHITECTURES.get(machine, machine)).rstrip("/").lower()
 
 
 def _same_suite(suite: str) -> str:

@@ -25,6 +25,19 @@ options:
       - With O(state=absent) the keys to give back; without any, all that were ever set by this module.
     type: dict
     default: {}
+  owner:
+    description:
+      - Who sets the keys, such as the name of a role. Keys that an earlier call of the same owner set and that are not
+        in O(settings) any more are given back. Without an owner no key is given back with O(state=present).
+      - With O(state=absent) only the keys of this owner are given back; without one, those of all.
+    type: str
+    default: ""
+  stamp:
+    description:
+      - Any text that stands for the inputs, such as their digest. It is remembered with the file, and
+        M(gpuready.bootstrap.gpu_facts) shows it there, so that a role can see that nothing has changed since, and spare
+        the call. Not touched when left out.
+    type: str
   allow_unknown:
     description: Accept keys that this module does not know, for toolkits newer than it.
     type: bool
@@ -81,57 +94,13 @@ files:
   sample: [/etc/nvidia-container-runtime/config.toml]
 """
 
-import difflib
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _toml_edit as toml_edit
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._toml_reader import TomlError
-
-# Keys of toolkit 1.20.0: internal/config/*.go and the file that `nvidia-ctk config` writes
-_CLI = "nvidia-container-cli."
-_RUNTIME = "nvidia-container-runtime."
-_FEATURES = (
-    "allow-cuda-compat-libs-from-container",
-    "allow-ldconfig-from-container",
-    "allow-unknown-oci-spec-fields",
-    "disable-cuda-compat-lib-hook",
-    "disable-imex-channel-creation",
-    "ignore-imex-channel-requests",
-    "no-additional-gids-for-device-nodes",
-)
-KNOWN: dict[str, str] = {
-    "accept-nvidia-visible-devices-as-volume-mounts": "bool",
-    "accept-nvidia-visible-devices-envvar-when-unprivileged": "bool",
-    "disable-require": "bool",
-    "supported-driver-capabilities": "str",
-    "swarm-resource": "str",
-    **{_CLI + name: "str" for name in ("root", "path", "debug", "ldcache", "user", "ldconfig")},
-    **{_CLI + name: "bool" for name in ("load-kmods", "no-pivot", "no-cgroups")},
-    _CLI + "environment": "list",
-    **{_RUNTIME + name: "str" for name in ("debug", "log-level", "mode")},
-    _RUNTIME + "runtimes": "list",
-    _RUNTIME + "modes.cdi.annotation-prefixes": "list",
-    _RUNTIME + "modes.cdi.default-kind": "str",
-    _RUNTIME + "modes.cdi.spec-dirs": "list",
-    _RUNTIME + "modes.csv.mount-spec-path": "str",
-    _RUNTIME + "modes.csv.compat-container-root": "str",
-    _RUNTIME + "modes.jit-cdi.nvcdi-feature-flags": "list",
-    _RUNTIME + "modes.jit-cdi.nvcdi-disable-hooks": "list",
-    _RUNTIME + "modes.legacy.cuda-compat-mode": "str",
-    "nvidia-container-runtime-hook.path": "str",
-    "nvidia-container-runtime-hook.skip-mode-detection": "bool",
-    "nvidia-ctk.path": "str",
-    **{"features." + name: "bool" for name in _FEATURES},
-}
-# nvidia-ctk takes any text here, and the runtime fails at the next container start
-CHOICES: dict[str, tuple[str, ...]] = {
-    _RUNTIME + "mode": ("auto", "legacy", "csv", "cdi", "jit-cdi"),
-    _RUNTIME + "modes.legacy.cuda-compat-mode": ("disabled", "hook", "ldconfig", "mount"),
-    _RUNTIME + "log-level": ("panic", "fatal", "error", "warning", "warn", "info", "debug", "trace"),
-}
-_WORDS = {"bool": "true or false", "str": "a text", "list": "a list of texts"}
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._toolkit_keys import KeyRefusedError, checked
 
 
 class ConfigError(Exception):
@@ -146,14 +115,19 @@ class Change:
         self.path: str = module.params["path"]
         record = gate.record(self.path)
         self.owned: dict[str, Any] = record.meta.get("owned", {}) if record else {}
+        self.owners: dict[str, str] = record.meta.get("owners", {}) if record else {}
+        self.owner: str = module.params["owner"]
         self.known = record is not None
         self.keys: list[str] = []
         self.left: list[str] = []
 
     def present(self) -> None:
         settings = {key: _checked(key, v, self.module.params["allow_unknown"]) for key, v in self._settings().items()}
+        stale = [key for key in self._of_owner() if self.owner and key not in settings]
+        if not settings and not stale:
+            return
         raw = self.gate.read(self.path)
-        if raw is None and not self.module.params["create"]:
+        if raw is None and settings and not self.module.params["create"]:
             text = f"{self.path} does not exist; install nvidia-container-toolkit-base first, or set create to true"
             if not self.module.check_mode:
                 raise ConfigError(text)
@@ -161,31 +135,46 @@ class Change:
         document = self._load(raw, "")
         for key, value in settings.items():
             document = self._set(document, key, value)
-        owned = {**self.owned, **settings}
-        if not self.keys:
-            self.gate.remember_meta(self.path, {"owned": owned})
-            return
-        self.gate.write(self.path, document.text, shared=True, meta={"owned": owned})
+        document = self._reverted(document, stale)
+        self._finish(document, {**self._without(stale), **settings}, raw is not None or bool(settings))
 
     def absent(self) -> None:
         if not self.known:
             return
         settings = self._settings()
-        ours = {key: value for key, value in self.owned.items() if not settings or key in settings}
-        rest = {key: value for key, value in self.owned.items() if key not in ours}
+        ours = [key for key in self._of_owner() if not settings or key in settings]
         raw = self.gate.read(self.path)
+        self._finish(self._reverted(self._load(raw, ""), ours), self._without(ours), raw is not None)
+
+    def _of_owner(self) -> list[str]:
+        return [key for key in self.owned if not self.owner or self.owners.get(key) == self.owner]
+
+    def _without(self, keys: list[str]) -> dict[str, Any]:
+        return {key: value for key, value in self.owned.items() if key not in keys}
+
+    def _reverted(self, document: toml_edit.Document, keys: list[str]) -> toml_edit.Document:
+        if not keys:
+            return document
         before = self._load(self.gate.original(self.path), "the kept original of ")
-        document = self._load(raw, "")
-        for key, value in ours.items():
-            document = self._revert(document, before, key, value)
-        if not rest and self.gate.restorable(self.path):
+        for key in keys:
+            document = self._revert(document, before, key, self.owned[key])
+        return document
+
+    def _finish(self, document: toml_edit.Document, owned: dict[str, Any], write: bool) -> None:
+        """Write what has changed; without a key of ours left, the original comes back where nobody else edited."""
+        if not owned and self.gate.restorable(self.path):
             self.gate.restore(self.path)
             return
-        if self.keys and raw is not None:
-            self.gate.write(self.path, document.text, shared=True, meta={"owned": rest})
+        given = dict.fromkeys(self._settings(), self.owner)
+        owners = {key: name for key, name in {**self.owners, **given}.items() if key in owned}
+        meta: dict[str, Any] = {"owned": owned, "owners": owners}
+        if self.module.params["stamp"] is not None:
+            meta["stamp"] = self.module.params["stamp"]
+        if self.keys and write:
+            self.gate.write(self.path, document.text, shared=True, meta=meta)
         else:
-            self.gate.remember_meta(self.path, {"owned": rest})
-        if not rest:
+            self.gate.remember_meta(self.path, meta)
+        if not owned:
             self.gate.forget(self.path)
 
     def _settings(self) -> dict[str, Any]:
@@ -210,7 +199,9 @@ class Change:
             self.keys.append(key)
         return new
 
-    def _revert(self, document: toml_edit.Document, before: toml_edit.Document, key: str, value: Any) -> Any:
+    def _revert(
+        self, document: toml_edit.Document, before: toml_edit.Document, key: str, value: Any
+    ) -> toml_edit.Document:
         """The key as the original has it, unless it no longer holds our value."""
         path = toml_edit.split_key(key)
         now, then = document.find(path), before.find(path)
@@ -228,28 +219,14 @@ class Change:
 
 
 def _checked(key: str, value: Any, allow_unknown: bool) -> Any:
-    """The value as the type that the key has; texts from templates become booleans where one is wanted."""
     try:
         toml_edit.split_key(key)
     except TomlError as error:
         raise ConfigError(f"{key!r} in settings is no dotted key ({error})") from error
-    kind = KNOWN.get(key)
-    if kind is None and not allow_unknown:
-        near = difflib.get_close_matches(key, KNOWN, 1)
-        hint = f"; did you mean {near[0]}?" if near else "; set allow_unknown to true if the toolkit is newer"
-        raise ConfigError(f"{key} in settings is no key of the toolkit's config.toml{hint}")
-    if value is None or kind is None:
-        return value
-    if kind == "bool" and str(value).lower() in ("true", "false"):
-        return str(value).lower() == "true"
-    fits = {"bool": False, "str": isinstance(value, str), "list": isinstance(value, list)}[kind]
-    if kind == "list" and fits:
-        fits = all(isinstance(entry, str) for entry in value)
-    if not fits:
-        raise ConfigError(f"{key} in settings must be {_WORDS[kind]}, not {value!r}")
-    if value not in CHOICES.get(key, (value,)):
-        raise ConfigError(f"{key} in settings must be one of {', '.join(CHOICES[key])}, not {value!r}")
-    return value
+    try:
+        return checked(key, value, allow_unknown)
+    except KeyRefusedError as error:
+        raise ConfigError(str(error)) from error
 
 
 def main() -> None:
@@ -257,6 +234,8 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "default": "/etc/nvidia-container-runtime/config.toml"},
             "settings": {"type": "dict", "default": {}},
+            "owner": {"type": "str", "default": ""},
+            "stamp": {"type": "str"},
             "allow_unknown": {"type": "bool", "default": False},
             "create": {"type": "bool", "default": False},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

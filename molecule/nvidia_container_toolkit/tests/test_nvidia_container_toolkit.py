@@ -15,7 +15,6 @@ PACKAGES = [
     "libnvidia-container-tools",
     "libnvidia-container1",
 ]
-IMAGE = "gpuready-sandbox/base:trixie"
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -41,12 +40,20 @@ def test_the_cdi_specification_names_the_gpu(host: Host) -> None:
     assert host.service("nvidia-cdi-refresh.path").is_enabled
 
 
-def test_docker_waits_for_the_specification_at_boot(host: Host) -> None:
-    after = host.check_output("systemctl show docker.service -p After --value").split()
+@pytest.mark.parametrize("unit", ["docker.service", "containerd.service"])
+def test_engines_wait_for_the_specification_at_boot(host: Host, unit: str) -> None:
+    after = host.check_output(f"systemctl show {unit} -p After --value").split()
     assert "nvidia-cdi-refresh.service" in after
 
 
+def test_a_hung_driver_does_not_keep_the_engines_from_starting(host: Host) -> None:
+    shown = host.check_output("systemctl show nvidia-cdi-refresh.service -p TimeoutStartUSec -p NeedDaemonReload")
+    assert set(shown.splitlines()) == {"TimeoutStartUSec=1min 30s", "NeedDaemonReload=no"}
+
+
 def test_the_runtime_gives_the_gpu(host: Host) -> None:
-    host.check_output("docker load --quiet --input /srv/images/base-trixie.tar")
+    suite = "trixie" if host.system_info.release.startswith("13") else "bookworm"
+    host.check_output(f"docker load --quiet --input /srv/images/base-{suite}.tar")
     options = "--rm --runtime nvidia -e NVIDIA_VISIBLE_DEVICES=all"
-    assert "RTX 4090" in host.check_output(f"docker run {options} {IMAGE} nvidia-smi -L")
+    found = host.check_output(f"docker run {options} gpuready-sandbox/base:{suite} nvidia-smi -L")
+    assert "RTX 4090" in found

@@ -15,6 +15,8 @@ toolkit() { # VERSION DIR
 $(start_units nvidia-cdi-refresh.path nvidia-cdi-refresh.service)"
   script prerm "$(stop_units nvidia-cdi-refresh.path nvidia-cdi-refresh.service)"
   package "$dir" nvidia-container-toolkit-base "$v"
-  new_stage; put 755 bin/simulated usr/bin/nvidia-container-runtime-hook
+  new_stage
+  put 755 bin/nvidia-container-runtime-hook usr/bin/nvidia-container-runtime-hook
+  put 755 bin/grant-device-majors usr/share/gpuready-standin/grant-device-majors
   package "$dir" nvidia-container-toolkit "$v" "nvidia-container-toolkit-base (= $v), libnvidia-container-tools (= $v)"
 }

@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._apt_conflicts import other_keyrings
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._apt_conflicts import (
+    DEB_ARCHITECTURES,
+    other_keyrings,
+)
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate
 
 URI = "https://repo.example.org/debian"
@@ -36,3 +40,16 @@ def test_names_every_file_with_another_keyring_once(tmp_path: Path) -> None:
 
 def test_no_apt_at_all(tmp_path: Path) -> None:
     assert find(tmp_path) == []
+
+
+def test_the_architecture_is_put_in_before_comparing(tmp_path: Path) -> None:
+    machine = os.uname().machine
+    name = DEB_ARCHITECTURES.get(machine, machine)
+    folder = tmp_path / "etc/apt/sources.list.d"
+    folder.mkdir(parents=True)
+    (folder / "a.list").write_text(f"deb [signed-by=/theirs.gpg] {URI}/{name} trixie main\n")
+    (folder / "b.list").write_text(f"deb [signed-by=/theirs.gpg] {URI}/$(ARCH) trixie main\n")
+    (folder / "c.list").write_text(f"deb [signed-by=/theirs.gpg] {URI}/riscv trixie main\n")
+    gate = FileGate(SimpleNamespace(check_mode=True), str(tmp_path))  # type: ignore[arg-type]
+    found = other_keyrings(gate, [URI + "/$(ARCH)"], ["trixie"], "/ours.asc", "/x")
+    assert [path.partition(" ")[0][-6:] for path in found] == ["a.list", "b.list"]
