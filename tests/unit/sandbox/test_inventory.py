@@ -38,7 +38,7 @@ def test_a_scenario_has_hosts_of_its_own(scenario: str) -> None:
 
 
 def test_only_the_images_of_the_chosen_scenarios_are_built() -> None:
-    assert molecule.images(["docker_engine"]) == ["trixie"]
+    assert molecule.images(["dev_container"]) == ["trixie"]
     assert molecule.images(["preflight", "mirrors"]) == ["bookworm", "trixie"]
     assert molecule.images(["nvidia_driver_ubuntu"]) == ["trixie-ubuntu_identity"]
     assert molecule.images(["nvidia_driver_rpm", "preflight"]) == ["bookworm", "trixie", "trixie-rhel_identity"]
