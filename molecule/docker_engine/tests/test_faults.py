@@ -124,6 +124,7 @@ def test_zero_bytes_come_back(engine: Engine) -> None:
 )
 def test_a_disk_that_takes_nothing_leaves_the_old_file_whole(engine: Engine, options: str, words: str) -> None:
     size = options.partition(",")[0]
+    # dd is to fill the small disk: that it ends for want of room is the purpose
     engine.sh(
         f"mkdir -p /srv/disk && mount -t tmpfs -o {size} tmpfs /srv/disk && cp {FILE} /srv/disk/daemon.json"
         " && (dd if=/dev/zero of=/srv/disk/filler bs=1k count=4 2>/dev/null || true)"

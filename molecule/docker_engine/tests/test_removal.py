@@ -10,6 +10,7 @@ from testinfra.host import Host
 
 def test_what_the_role_brought_goes_away_and_nothing_else(host: Host) -> None:
     machine = Machine(host)
+    # there only if the fault tests ran before
     machine.sh("docker rm -f job >/dev/null 2>&1 || true")
     machine.sh(f"docker run -d --name last gpuready-sandbox/base:{host.system_info.codename} sleep infinity")
     refused = machine.converge(docker_engine_state="absent")

@@ -13,8 +13,8 @@ from typing import Any
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import version_at_least, version_key
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import driver_version
 
-# Debian's archive versions these apart from the driver (nvidia-modprobe 535.161.07 beside 535.261.03, Debian 12)
 _KERNEL_DEVEL = "kernel-devel"
+# Debian's archive versions these apart from the driver (nvidia-modprobe 535.161.07 beside 535.261.03, Debian 12)
 _LOOSE = ("nvidia-modprobe", "nvidia-persistenced", "nvidia-settings", "nvidia-xconfig")
 # Parts that refuse a driver of another version, and that nothing depends on: no package manager brings them along
 _COMPANION = re.compile(

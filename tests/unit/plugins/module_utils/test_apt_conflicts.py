@@ -16,7 +16,7 @@ URI = "https://repo.example.org/debian"
 
 
 def find(root: Path, suite: str = "trixie") -> list[str]:
-    gate = FileGate(SimpleNamespace(check_mode=True), str(root))  # type: ignore[arg-type]
+    gate = FileGate(SimpleNamespace(check_mode=True), str(root))  # type: ignore[arg-type]  # a stand-in
     return other_keyrings(gate, [URI], [suite], "/ours.asc", "/etc/apt/sources.list.d/gpuready-x.sources")
 
 
@@ -50,6 +50,6 @@ def test_the_architecture_is_put_in_before_comparing(tmp_path: Path) -> None:
     (folder / "a.list").write_text(f"deb [signed-by=/theirs.gpg] {URI}/{name} trixie main\n")
     (folder / "b.list").write_text(f"deb [signed-by=/theirs.gpg] {URI}/$(ARCH) trixie main\n")
     (folder / "c.list").write_text(f"deb [signed-by=/theirs.gpg] {URI}/riscv trixie main\n")
-    gate = FileGate(SimpleNamespace(check_mode=True), str(tmp_path))  # type: ignore[arg-type]
+    gate = FileGate(SimpleNamespace(check_mode=True), str(tmp_path))  # type: ignore[arg-type]  # a stand-in
     found = other_keyrings(gate, [URI + "/$(ARCH)"], ["trixie"], "/ours.asc", "/x")
     assert [path.partition(" ")[0][-6:] for path in found] == ["a.list", "b.list"]

@@ -59,24 +59,24 @@ def no_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], N
 @pytest.mark.usefixtures("no_socket")
 def test_the_count_of_failed_starts_is_cleared_first() -> None:
     runner = Runner()
-    assert service.Service(runner, 5).go("restart", read_units=True) == ""  # type: ignore[arg-type]
+    assert service.Service(runner, 5).go("restart", read_units=True) == ""  # type: ignore[arg-type]  # a stand-in
     assert [call[1] for call in runner.calls] == ["daemon-reload", "reset-failed", "restart"]
 
 
 @pytest.mark.usefixtures("no_socket")
 def test_a_daemon_that_hangs_is_said() -> None:
     runner = Runner(restart=CommandResult("timeout", None, "", "", 1, "x"))
-    assert "did not answer within 5 s" in service.Service(runner, 5).go("restart")  # type: ignore[arg-type]
+    assert "did not answer within 5 s" in service.Service(runner, 5).go("restart")  # type: ignore[arg-type]  # a stand-in
 
 
 @pytest.mark.usefixtures("no_socket")
 def test_without_a_journal_systemd_has_the_word() -> None:
     runner = Runner(start=CommandResult("failed", 1, "", "Job for docker.service failed\nmore", 1, "x"))
-    assert service.Service(runner, 5).go("start") == "Job for docker.service failed"  # type: ignore[arg-type]
+    assert service.Service(runner, 5).go("start") == "Job for docker.service failed"  # type: ignore[arg-type]  # a stand-in
 
 
 def test_a_socket_that_nobody_serves_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dead = tmp_path / "dead.sock"
     dead.touch()
     monkeypatch.setattr(service, "SOCKET", str(dead))
-    assert "did not answer" in service.Service(Runner(), 0).go("start")  # type: ignore[arg-type]
+    assert "did not answer" in service.Service(Runner(), 0).go("start")  # type: ignore[arg-type]  # a stand-in
