@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from testinfra.host import Host
 
@@ -98,6 +99,16 @@ class Machine:
             argv, cwd=PROJECT, env=environment(), capture_output=True, text=True, check=False, timeout=TIMEOUT
         )
         return Run(done.returncode, done.stdout + done.stderr)
+
+    def module(self, name: str, /, **args: object) -> dict[str, Any]:
+        """What one module of the collection answers; `failed` among it."""
+        argv = ["ansible", self.name, "-i", "molecule/inventory", "-b", "-m", f"gpuready.bootstrap.{name}"]
+        done = subprocess.run(
+            [*argv, "-a", json.dumps(args)], cwd=PROJECT, env=environment(), capture_output=True, text=True, check=False
+        )
+        head, _arrow, answer = done.stdout.partition(" => ")
+        result: dict[str, Any] = json.loads(answer)
+        return {**result, "failed": head.endswith("FAILED!")}
 
     def bare(self) -> None:
         """The state before the first installation."""

@@ -19,11 +19,15 @@ One = Mapping[str, Any]
 _NO_PROGRAM = (126, 127)
 # the container has no GPU now
 WITHOUT = ("lost", "fails")
+_WOULD = {"lost": "would_heal", "loses": "would_protect"}
 _NEEDS_START = (*WITHOUT, "loses")
 _WORDS = {
     "healed": "had lost its GPU and has it again, until it is started again",
     "protected": "would have lost its GPU and keeps it now, until it is started again",
     "keeps": "keeps its GPU",
+    # by a prediction: a run in check mode
+    "would_heal": "has lost its GPU; a run without --check gives it back where it is",
+    "would_protect": "will lose its GPU; a run without --check keeps it there",
     "loses": "will lose its GPU",
     "lost": "has no GPU",
     "fails": "has no GPU, for another reason",
@@ -62,6 +66,8 @@ def _listed(before: One, after: One | None, container: One | None) -> dict[str, 
 def _outcome(before: One, after: One | None, said: tuple[str, str] | None) -> tuple[str, str]:
     if after is None:
         return "ended", ""
+    if after.get("healed") and after["verdict"] in _WOULD:
+        return _WOULD[after["verdict"]], after["reason"]
     if said is not None:
         # the rules may be right: a container's own program is the better witness
         why = "" if after["verdict"] == "keeps" else f"; {after['reason']}"
@@ -89,7 +95,7 @@ def _said(container: One | None) -> tuple[str, str] | None:
 
 
 def _line(one: Mapping[str, Any]) -> str:
-    told = one["outcome"] not in ("healed", "protected", "keeps", "ended")
+    told = one["outcome"] not in ("healed", "protected", "keeps", "ended", *_WOULD.values())
     reason = f": {one['reason']}" if told and one["reason"] else ""
     command = f" (to start it anew: {one['command']})" if one["command"] else ""
     return f"{one['name']} {_WORDS[one['outcome']]}{reason}{command}"

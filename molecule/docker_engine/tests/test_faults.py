@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from machine import PROJECT, Machine, environment
+from machine import Machine
 from testinfra.host import Host
 
 FILE = "/etc/docker/daemon.json"
@@ -18,15 +16,6 @@ FILE = "/etc/docker/daemon.json"
 
 class Engine(Machine):
     """A host with an engine, and a job in a container."""
-
-    def module(self, name: str, /, **args: object) -> dict[str, Any]:
-        argv = ["ansible", self.name, "-i", "molecule/inventory", "-b", "-m", f"gpuready.bootstrap.{name}"]
-        done = subprocess.run(
-            [*argv, "-a", json.dumps(args)], cwd=PROJECT, env=environment(), capture_output=True, text=True, check=False
-        )
-        head, _arrow, answer = done.stdout.partition(" => ")
-        result: dict[str, Any] = json.loads(answer)
-        return {**result, "failed": head.endswith("FAILED!")}
 
     def job(self) -> str:
         """The container's process and start: both change if it was ever stopped."""

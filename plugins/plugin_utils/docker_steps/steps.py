@@ -28,6 +28,7 @@ _DOCKERS = re.compile(r"//download\.docker\.com/linux/|/docker-ce/linux/")
 
 # The accounts that the module docker_users put into the engine's group
 USERS = "/var/lib/gpuready/docker-users.json"
+ROOTLESS = "/var/lib/gpuready/docker-rootless.json"
 
 
 def steps(snapshot: Mapping[str, Any], inputs: Mapping[str, Any], language: str = "en") -> dict[str, Any]:
@@ -66,7 +67,8 @@ class _Steps:
         due = bool(self.docker.get("restart_pending")) and self.inputs["restart"] == "now"
         # accounts that are wished no longer are taken out again
         users = self.inputs["users"] or USERS in self.files
-        asked = users or self.inputs["rootless_users"] or self.inputs["containerd_root"]
+        rootless = self.inputs["rootless_users"] or ROOTLESS in self.files
+        asked = users or rootless or self.inputs["containerd_root"]
         refusal = self._refusal(found)
         return {
             **found,
@@ -76,6 +78,7 @@ class _Steps:
             "refusal": refusal,
             "note": self._note(),
             "users_due": bool(users),
+            "rootless_due": bool(rootless),
             "restart_due": due,
             "todo": bool(refusal or not right or due or asked or found["watched"]),
         }
@@ -115,7 +118,8 @@ class _Steps:
     # -- what is installed --------------------------------------------------------------------------------------
     def _wanted(self) -> list[str]:
         plugins = [self.set.plugins[name] for name in self.inputs["plugins"] if name in self.set.plugins]
-        return [*self.set.engine, *self.set.runtime, *plugins]
+        rootless = packages.rootless(self.set, self.manager) if self.inputs["rootless_users"] else []
+        return [*self.set.engine, *self.set.runtime, *plugins, *rootless]
 
     def _missing(self) -> list[str]:
         return [name for name in self._wanted() if name not in self.installed]
@@ -130,7 +134,6 @@ class _Steps:
                 packages.spec(name, version if name in self.set.engine else "", self.source, self.manager)
                 for name in self._wanted()
             ],
-            "rootless_packages": packages.rootless(self.set, self.manager) if self.source != "as_is" else [],
             "changes_version": bool(engine) and not right,
             "packages_right": right and not self._missing(),
         }

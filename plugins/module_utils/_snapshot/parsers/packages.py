@@ -48,6 +48,12 @@ NAMES = frozenset(
         "shim-signed",
         "nvlsm",
         "libxnvctrl0",
+        # what an engine without root needs
+        "rootlesskit",
+        "slirp4netns",
+        "uidmap",
+        "shadow-utils",
+        "dbus-user-session",
         # who has it uses containerd or CRI-O directly
         "kubelet",
     }

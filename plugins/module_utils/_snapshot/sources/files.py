@@ -45,6 +45,7 @@ WATCHED = (
     "/var/lib/gpuready/nvidia-driver.json",
     "/var/lib/gpuready/nvidia-driver-before.json",
     "/var/lib/gpuready/docker-users.json",
+    "/var/lib/gpuready/docker-rootless.json",
     "/opt/gpuready/**",
 )
 

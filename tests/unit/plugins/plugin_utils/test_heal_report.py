@@ -113,3 +113,15 @@ def test_nothing_that_says_it_has_no_gpu_is_called_good(before: str, after: str,
     failed = bool(probe) and probe["rc"] not in (None, 0, 126, 127)
     assert bool(found["without_gpu"]) is (failed or after == "lost")
     assert one["name"] in found["lines"][0]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcome", "words"),
+    [("lost", "would_heal", "gives it back"), ("loses", "would_protect", "keeps it")],
+)
+def test_a_run_in_check_mode_says_what_it_would_do(verdict: str, outcome: str, words: str) -> None:
+    predicted = rules(verdict, healed=True)
+    found = report([predicted], [predicted], [docker(CUT_OFF if verdict == "lost" else WORKS)])
+    (one,) = found["containers"]
+    assert (one["outcome"], one["command"], found["without_gpu"]) == (outcome, None, [])
+    assert words in found["lines"][0] and "--check" in found["lines"][0]

@@ -323,3 +323,15 @@ def test_dnf_locks_what_is_installed() -> None:
 )
 def test_whether_a_file_holds_the_settings(wanted: Any, there: Any, right: bool) -> None:
     assert configuration.held(wanted, there) is right
+
+
+def test_an_engine_without_root_is_asked_for_with_its_packages() -> None:
+    inputs = {"source": "distribution"}
+    facts = settled(machine("debian13", IO), **inputs)
+    wished = decide(facts, **inputs, rootless_users=["ada"])
+    assert wished["rootless_due"] and not wished["packages_right"]
+    assert {"rootlesskit", "uidmap", "slirp4netns", "dbus-user-session"} < set(wished["specs"])
+    before = {**facts, "files": {**facts["files"], "/var/lib/gpuready/docker-rootless.json": {}}}
+    found = decide(before, **inputs)
+    assert found["todo"] and found["rootless_due"] and found["packages_right"], "taken away where nobody wishes it"
+    assert not decide(facts, **inputs)["rootless_due"]
