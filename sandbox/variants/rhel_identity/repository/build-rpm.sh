@@ -3,9 +3,10 @@
 #   OUT/rhel9, OUT/rhel10                 installed/ (what the host starts with), BaseOS/, AppStream/ (compiler, headers, dkms)
 #   OUT/compute/cuda/repos/rhelN/<machine>  NVIDIA's repository; the one for RHEL 9 with module streams
 #   OUT/compute/cuda/repos/rhel10-faults    the same as rhel10, and 595.99.99 whose module does not compile
+#   and those of containers.sh
 set -eu
 src=$1 out=$2 stage=
-for file in lib parts; do
+for file in lib parts toolkit containers; do
   # shellcheck source=/dev/null
   . "$src/$file.sh"
 done
@@ -81,12 +82,15 @@ one "$out/compute/cuda/repos/rhel10/$folder" nvlsm 2025.10.11 1
 one "$out/compute/cuda/repos/rhel9/$folder" nvlsm 2025.10.11 1
 system 9 5.14.0 611.5.1.el9_7
 system 10 6.12.0 124.8.1.el10_1
+engine 10
+for version in 1.19.1 1.20.0; do toolkit_rpms "$version"; done
 fingerprint=$(gpg --with-colons --list-keys | awk -F: '$1 == "fpr" { print $10; exit }')
 sign_rpms
-for repository in "$out"/rhel*/BaseOS "$out"/rhel*/AppStream "$out"/compute/cuda/repos/rhel*/"$folder"; do createrepo_c --quiet "$repository"; done
+for repository in "$out"/rhel*/BaseOS "$out"/rhel*/AppStream "$out"/compute/cuda/repos/rhel*/"$folder" "$out"/docker/linux/rhel/*/*/stable "$out"/stable/rpm/*; do createrepo_c --quiet "$repository"; done
 sh "$src/streams.sh" "$out/compute/cuda/repos/rhel9/$folder" "$machine" > "$GNUPGHOME/modules.yaml"
 modifyrepo_c --mdtype=modules "$GNUPGHOME/modules.yaml" "$out/compute/cuda/repos/rhel9/$folder/repodata" >/dev/null
 place_key "$out/compute/cuda/repos/rhel9/$folder" D42D0685.pub
 place_key "$out/compute/cuda/repos/rhel10/$folder" CDF6BA43.pub
 place_key "$out/compute/cuda/repos/rhel10-faults/$folder" CDF6BA43.pub
+place_key "$out/docker/linux/rhel" gpg
 publish_key "$out"
