@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The gpuready authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the Molecule scenarios, two at a time, and end with a table of what took how long.
+"""Run the Molecule scenarios, three at a time, and end with a table of what took how long.
 
 First the images of their hosts are built, as molecule/inventory names them; one that is there costs a second.
-A scenario spends most of its time waiting (package mirror, containers that start), so two share two cores well. Its
+A scenario spends most of its time waiting (package mirror, containers that start), so three share two cores well. Its
 output goes to .cache/log/molecule-SCENARIO.log and is shown when it fails.
 """
 
@@ -38,7 +38,17 @@ def scenarios(on_demand: bool = False, project: Path = PROJECT) -> list[str]:
     """
     folders = [path.parent for path in (project / "molecule").glob("*/molecule.yml")]
     found = {folder.name for folder in folders if on_demand or not (folder / "on-demand").exists()}
-    first = ("nvidia_driver_faults", "nvidia_driver_rpm", "nvidia_driver_ubuntu", "site", "dev_container")
+    first = (
+        "nvidia_driver_faults",
+        "docker_engine",
+        "nvidia_driver",
+        "nvml_stability",
+        "nvml_reload",
+        "nvidia_container_toolkit",
+        "nvidia_driver_rpm",
+        "container_rpm",
+        "site",
+    )
     long = [name for name in first if name in found]
     return long + sorted(found - set(long))
 
@@ -101,7 +111,7 @@ def run(scenario: str) -> Outcome:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scenario", nargs="*", help="default: all but those on demand")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=3)
     arguments = parser.parse_args()
     known = scenarios(on_demand=True)
     unknown = set(arguments.scenario) - set(known)

@@ -47,8 +47,8 @@ _value:
     - C(containers), each with C(name), C(engine), C(outcome), C(reason) and C(command) (the command that gives it its
       GPU anew, V(none) if it needs none); C(lines), one sentence a container; C(without_gpu), the names of those that
       have no GPU now, and C(trouble), their lines.
-    - An outcome is V(healed), V(protected), V(keeps), V(loses), V(lost), V(fails), V(ended) or V(not_applicable), and of
-      a run in check mode V(would_heal) or V(would_protect).
+    - An outcome is V(healed), V(protected), V(keeps), V(loses), V(lost), V(fails), V(ended) or
+      V(not_applicable), and of a run in check mode V(would_heal) or V(would_protect).
   type: dictionary
 """
 

@@ -70,7 +70,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _files
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner, first_line
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import CommandResult, Runner, first_line
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_service import errors
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError
 
@@ -229,7 +229,7 @@ class Rootless:
         else:
             self.gate.restore(self.path, ours=True)
 
-    def _systemctl(self, name: str, *words: str) -> Any:
+    def _systemctl(self, name: str, *words: str) -> CommandResult:
         # NAME@.host: the manager of an account on this machine (systemctl(1), --machine), from systemd 248 on
         return self.runner.run(["systemctl", "--user", "--machine", f"{name}@.host", *words], timeout=WAIT_S)
 
