@@ -48,12 +48,22 @@ class Header:
     array: bool
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One [[table]]: its span from the header to the last key, sub-tables included, and its values."""
+
+    start: int
+    end: int
+    values: dict[str, Any]
+
+
 class Document:
-    """A parsed file. `set` and `unset` return a new document."""
+    """A parsed file. `set`, `unset`, `with_entry` and `replaced` return a new document."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.items: list[Item] = []
+        self.array_items: list[Item] = []  # below a [[table]]
         self.headers: list[Header] = []
         self._parse()
 
@@ -75,7 +85,9 @@ class Document:
                 reader.end_of_line()
             else:
                 item = self._item(reader, start, table)
-                if not in_array:  # keys of [[tables]] repeat, and are nobody's to edit here
+                if in_array:  # the same key stands in every [[table]]
+                    self.array_items.append(item)
+                else:
                     self._refuse_twice(item, reader)
                     self.items.append(item)
 
@@ -157,7 +169,42 @@ class Document:
             return None, None
         return starts[0], next((h.start for h in self.headers if h.start >= starts[0]), len(self.text))
 
+    def entries(self, path: Path) -> list[Entry]:
+        """The [[tables]] of that name, in order."""
+        found = []
+        for number, header in enumerate(self.headers):
+            if not header.array or header.path != path:
+                continue
+            later = self.headers[number + 1 :]
+            limit = next((h.start for h in later if h.path == path or not _starts(h.path, path)), len(self.text))
+            items = [item for item in self.array_items if header.start < item.start < limit]
+            heads = [h.end for h in later if h.start < limit]
+            values: dict[str, Any] = {}
+            for item in items:
+                try:
+                    _nest(values, item.path[len(path) :], item.value)
+                except (TypeError, AttributeError) as error:
+                    line = self.text.count("\n", 0, item.start) + 1
+                    raise TomlError(line, f"{'.'.join(item.path)} is a value and a table") from error
+            found.append(Entry(header.start, max([header.end, *heads, *(item.end for item in items)]), values))
+        return found
+
     # -- changing --------------------------------------------------------------------------------------------
+    def with_entry(self, path: Path, values: Mapping[str, Any], comment: str = "") -> Document:
+        """The document with one more [[table]] at its end. comment: stands behind the table's name."""
+        for item in self.items:
+            if _starts(path, item.path) or _starts(item.path, path):
+                line = self.text.count("\n", 0, item.start) + 1
+                raise TomlError(line, f"{'.'.join(path)} is no array of [[tables]] here, so none can be added")
+        gap = self._line_break(len(self.text)) + ("\n" if self.text.strip() else "")
+        lines = [f"[[{render_key(path)}]]" + (f"  # {comment}" if comment else "")]
+        lines += [f"{render_key((key,))} = {render_value(value)}" for key, value in values.items()]
+        return self._spliced(len(self.text), len(self.text), gap + "\n".join(lines) + "\n")
+
+    def replaced(self, entry: Entry, text: str) -> Document:
+        """The document with other text, such as none, in the place of a [[table]]."""
+        return self._spliced(entry.start, entry.end, text)
+
     def set(self, path: Path, value: Any) -> Document:
         """The document with `value` at `path`."""
         item = self.find(path)

@@ -11,8 +11,8 @@ author:
   - The gpuready authors (@gpuready)
 description:
   - Reads the operating system, kernel and its log, firmware, boot loader, PCI devices, NVIDIA driver and what dkms
-    built of it, GPUs, Docker Engine, NVIDIA Container Toolkit, CDI specifications, storage, network and development
-    environments, and returns one snapshot as C(ansible_facts.gpu_host).
+    built of it, GPUs, Docker Engine, NVIDIA Container Toolkit, CDI specifications, storage, network, remembered package
+    mirrors and development environments, and returns one snapshot as C(ansible_facts.gpu_host).
   - Files are read first, commands are run second, and everything slow runs at the same time.
   - It never writes and never fails because of what it finds. It runs C(nvidia-smi), and calls C(cuInit) in a process of
     its own; after one NVIDIA call has timed out no other one is made. Only O(active) starts work on a GPU.
@@ -57,6 +57,8 @@ options:
       - daemon_json
       - toolkit
       - cdi
+      - mirrors
+      - mirror_addresses
       - dev
       - raw
       - "!kernel"
@@ -82,6 +84,8 @@ options:
       - "!daemon_json"
       - "!toolkit"
       - "!cdi"
+      - "!mirrors"
+      - "!mirror_addresses"
       - "!dev"
       - "!raw"
   root:
@@ -203,6 +207,8 @@ notes:
     first lines of its log that say why; also while another program is building it.
   - C(gpu_host.kernel.cmdline_next) is what the boot loader's default entry gives the kernel at the next boot, without
     what the boot loader itself puts in. It is V(null) where another entry than the first or newest one is the default.
+  - C(gpu_host.mirrors) is what M(gpuready.bootstrap.mirror_info) remembers, V(null) if nothing was measured. It may
+    have expired; compare its C(expires_at).
   - Run it with privileges. Without them the engine, device rules, lock files, the kernel log and some configuration
     cannot be read; their probes then say C(denied).
 """

@@ -7,34 +7,242 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: package_mirrors
-short_description: Point apt and pip at package mirrors, and back
+short_description: Point every tool that fetches packages at mirrors, and back
 version_added: 0.1.0
 description:
   - Sets the addresses of the distribution's own entries in C(/etc/apt/sources.list) and C(/etc/apt/sources.list.d),
     in both formats. They are known by keyring, suites, components and archive path, not by host. Suites, components,
-    options and comments stay; entries of others stay untouched.
-  - Sets C(index-url) in the C([global\]) section of C(/etc/pip.conf); other keys and comments stay.
-  - An empty address means the system's own setting; what this module changed before is then given back.
+    options and comments stay; entries of others stay untouched. Where such an entry names a list of mirrors, as in
+    cloud images, the list is changed.
+  - Sets the addresses of Rocky Linux, AlmaLinux and EPEL in C(/etc/yum.repos.d); they are known by the key that signs
+    them.
+  - Sets single keys in the files of pip, uv, conda, npm, cargo, git, dnf and Docker, and variables for logins. What
+    else stands in these files stays.
+  - Whatever is empty means the system's own setting; what this module changed before is then given back, byte for byte
+    where nobody else has changed the file since.
+  - All files are computed before the first one is written. A file that cannot be read is an error, and nothing changes.
   - Does not run C(apt-get update).
 options:
-  apt_url:
-    description: Address of the distribution's archive on the mirror.
-    type: str
-    default: ""
-  apt_security_url:
+  apt:
     description:
-      - Address of the security updates on the mirror. They are left at the distribution's own address without it,
-        because a mirror that lags behind is time without fixes.
+      - Addresses of the distribution's archive.
+      - The word V(official) in a list stands for the system's own address.
+    type: dict
+    default: {}
+    suboptions:
+      archive:
+        description: Addresses of the archive, the best first.
+        type: list
+        elements: str
+        default: []
+      security:
+        description:
+          - Addresses of the security updates. They are left at the distribution's own address without any, because a
+            mirror that lags behind is time without fixes.
+        type: list
+        elements: str
+        default: []
+      failover:
+        description:
+          - Whether several addresses become a list that apt tries in order, with the system's own address at its end.
+            apt falls through at a refused connection, a missing file and a wrong hash. Else only the first counts,
+            unless that is V(official).
+        type: bool
+        default: true
+  repositories:
+    description: Addresses for dnf, tried in order. A distribution that the host does not use is passed over.
+    type: dict
+    default: {}
+    suboptions:
+      rocky:
+        description: Addresses that stand for C(https://dl.rockylinux.org/$contentdir).
+        type: list
+        elements: str
+        default: []
+      almalinux:
+        description: Addresses that stand for C(https://repo.almalinux.org/almalinux).
+        type: list
+        elements: str
+        default: []
+      epel:
+        description: Addresses that stand for C(pub/epel) of Fedora's servers. Cisco's codec repository is left alone.
+        type: list
+        elements: str
+        default: []
+  pip:
+    description: The section C([global\]) of C(/etc/pip.conf).
+    type: dict
+    default: {}
+    suboptions:
+      index_url:
+        description: Address of the Python package index, in the end usually C(/simple).
+        type: str
+        default: ""
+      trusted_host:
+        description: Host that pip may use without https.
+        type: str
+        default: ""
+      extra:
+        description: Further keys, such as C(timeout).
+        type: dict
+        default: {}
+  uv:
+    description: C(/etc/uv/uv.toml).
+    type: dict
+    default: {}
+    suboptions:
+      index_url:
+        description: Address of the default index.
+        type: str
+        default: ""
+      python_mirror:
+        description: Address from which uv fetches its Python builds.
+        type: str
+        default: ""
+      indexes:
+        description: Further indexes.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: Name of the index.
+            type: str
+            required: true
+          url:
+            description: Address of the index.
+            type: str
+            required: true
+          explicit:
+            description: Whether only packages that ask for this index come from it.
+            type: bool
+            default: true
+          format:
+            description: V(flat) for a plain listing of files, as for C(--find-links) of pip.
+            type: str
+            choices: [simple, flat]
+            default: simple
+  conda:
+    description: C(/etc/conda/condarc.d/10-gpuready.yml), for conda and mamba.
+    type: dict
+    default: {}
+    suboptions:
+      channels:
+        description: The address above a channel, by the name of the channel.
+        type: dict
+        default: {}
+      mirrored:
+        description: Whole addresses of a channel by its name, tried in order. mamba understands it, conda does not.
+        type: dict
+        default: {}
+      anaconda:
+        description: Anaconda's own channels, which larger organisations need a licence for.
+        type: dict
+        default: {}
+        suboptions:
+          default_channels:
+            description: What C(defaults) means.
+            type: list
+            elements: str
+            default: []
+  npm:
+    description: npm's file for the whole machine.
+    type: dict
+    default: {}
+    suboptions:
+      registry:
+        description: Address of the registry.
+        type: str
+        default: ""
+  cargo:
+    description: cargo's file in the homes of O(user_files), since it has none for the machine.
+    type: dict
+    default: {}
+    suboptions:
+      registry:
+        description: Address of the index, C(sparse+https://...), with a slash at the end.
+        type: str
+        default: ""
+  rustup:
+    description: Variables of rustup for logins.
+    type: dict
+    default: {}
+    suboptions:
+      dist_server:
+        description: Value of E(RUSTUP_DIST_SERVER).
+        type: str
+        default: ""
+      update_root:
+        description: Value of E(RUSTUP_UPDATE_ROOT).
+        type: str
+        default: ""
+  huggingface:
+    description: Variables of the Hugging Face libraries for logins.
+    type: dict
+    default: {}
+    suboptions:
+      endpoint:
+        description: Value of E(HF_ENDPOINT).
+        type: str
+        default: ""
+      disable_xet:
+        description: Whether E(HF_HUB_DISABLE_XET) is set. Files in Xet storage go past the endpoint else.
+        type: bool
+  environment:
+    description: Further variables for logins.
+    type: dict
+    default: {}
+  docker:
+    description:
+      - C(/etc/docker/daemon.json). A running daemon is told to read it, but never restarted; see RV(restart_needed).
+      - O(proxy) goes there, too, if it holds no password and an engine is installed that knows the key (23.0); else
+        into a drop-in file of the service.
+    type: dict
+    default: {}
+    suboptions:
+      registry_mirrors:
+        description: Mirrors of Docker Hub.
+        type: list
+        elements: str
+        default: []
+      proxy:
+        description: Whether Docker's daemon gets O(proxy), too. V(false) where something else sees to that.
+        type: bool
+        default: true
+  proxy:
+    description:
+      - Proxy for apt, dnf, npm, git, Docker and for logins. Credentials go only into files that root alone reads, and
+        are not printed.
+    type: dict
+    default: {}
+    suboptions:
+      http:
+        description: Address for http.
+        type: str
+        default: ""
+      https:
+        description: Address for https.
+        type: str
+        default: ""
+      no_proxy:
+        description: Hosts and networks that need no proxy, parted by commas.
+        type: str
+        default: ""
+  ca_bundle:
+    description: File with certificates that the tools shall trust in place of their own.
     type: str
     default: ""
-  pip_index_url:
-    description: Address of the Python package index, in the end usually C(/simple).
-    type: str
-    default: ""
-  pip_trusted_host:
-    description: Host that pip may use without https.
-    type: str
-    default: ""
+  addresses:
+    description:
+      - Addresses by service that other roles set, such as V(docker-ce). They are kept in
+        C(/var/lib/gpuready/mirror-addresses.json), and M(gpuready.bootstrap.gpu_facts) shows them.
+    type: dict
+    default: {}
+  user_files:
+    description: Accounts in whose homes files may be written.
+    type: list
+    elements: str
+    default: []
   state:
     description: V(absent) gives back all that this module changed.
     type: str
@@ -56,10 +264,18 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A mirror nearby
+- name: Mirrors nearby
   gpuready.bootstrap.package_mirrors:
-    apt_url: https://mirror.example.org/debian
-    pip_index_url: https://mirror.example.org/pypi/simple
+    apt:
+      archive: [https://mirror.example.org/ubuntu, https://other.example.org/ubuntu]
+    pip:
+      index_url: https://mirror.example.org/pypi/simple
+
+- name: Security updates from the distribution first, and from a mirror where it cannot be reached
+  gpuready.bootstrap.package_mirrors:
+    apt:
+      archive: [https://mirror.example.org/ubuntu]
+      security: [official, https://mirror.example.org/ubuntu]
 
 - name: The system's own settings
   gpuready.bootstrap.package_mirrors:
@@ -72,6 +288,11 @@ update_cache:
   returned: success
   type: bool
   sample: true
+restart_needed:
+  description: Whether Docker must be restarted (M(gpuready.bootstrap.docker_restart)) to take a change over.
+  returned: success
+  type: bool
+  sample: false
 files:
   description: Files that were written or deleted.
   returned: success
@@ -79,184 +300,69 @@ files:
   elements: str
   sample: [/etc/apt/sources.list.d/debian.sources, /etc/pip.conf]
 kept:
-  description: Files that could not be given back because somebody else changed them since.
+  description:
+    - Files that are not as they were before, because somebody else changed them since. What was ours is undone.
   returned: success
   type: list
   elements: str
   sample: []
 """
 
-import os
-import re
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.gpuready.bootstrap.plugins.module_utils import _deb822 as deb822
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError, redact_url
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors import apt, pip
-
-SOURCES = "/etc/apt/sources.list"
-PIP_CONF = "/etc/pip.conf"
-OPTIONS = ("apt_url", "apt_security_url", "pip_index_url", "pip_trusted_host")
-
-
-class MirrorError(Exception):
-    """The mirrors cannot be set; the text is one sentence for the user."""
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_daemon import DaemonError
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_data import secrets_in
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGateError
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors import tools
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.apt_plan import AptPlan, AptWish
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.docker_plan import DockerPlan
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.options import SPEC, options_of
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.plan import MirrorError, MirrorGate, Plan
 
 
-class Mirrors:
-    """Computes every file first and writes afterwards, so that an error leaves nothing half done."""
-
-    def __init__(self, module: AnsibleModule, gate: FileGate) -> None:
-        self.module, self.gate = module, gate
-        absent = module.params["state"] == "absent"
-        self.wish = {name: "" if absent else _address(name, module.params[name]) for name in OPTIONS}
-        self.uris = {apt.MAIN: self.wish["apt_url"], apt.SECURITY: self.wish["apt_security_url"]}
-        self.pip = {"index-url": self.wish["pip_index_url"], "trusted-host": self.wish["pip_trusted_host"]}
-        self.wanted: dict[str, str] = {}
-
-    def plan(self) -> None:
-        archive = self._archive() if any(self.uris.values()) else None
-        paths = self._source_files()
-        for path in paths:
-            self._plan_sources(path, archive)
-        self._plan_pip()
-        if archive is not None and not any(any(self._addresses(path, archive).values()) for path in paths):
-            raise MirrorError(
-                f"no entry of the archive of {archive.codename} is in {SOURCES} or {SOURCES}.d, so there is nothing "
-                "that apt_url could change; write the entry first or leave apt_url empty"
-            )
-
-    def apply(self) -> None:
-        for path, text in self.wanted.items():
-            wish = self.pip if path == PIP_CONF else self.uris
-            if self.gate.restorable(path) and text.encode("utf-8") == (self.gate.original(path) or b""):
-                self.gate.restore(path)
-                continue
-            self.gate.write(path, text, shared=True, meta={"wish": wish})
-            if not any(wish.values()):
-                self.gate.forget(path)
-
-    # -- apt -------------------------------------------------------------------------------------------------
-    def _archive(self) -> apt.Archive:
-        text = self._text("/etc/os-release") or self._text("/usr/lib/os-release")
-        match = re.search(r"^VERSION_CODENAME=[\"']?([a-z]+)", text, re.MULTILINE)
-        if match is None:
-            raise MirrorError("/etc/os-release names no VERSION_CODENAME, so apt's entries cannot be told apart")
-        return apt.Archive(match.group(1), frozenset(apt.same_uri(uri) for uri in self.uris.values() if uri))
-
-    def _source_files(self) -> list[str]:
-        folder = self.gate.real(SOURCES + ".d")
-        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        paths = [SOURCES, *(f"{SOURCES}.d/{name}" for name in names if not name.startswith("gpuready-"))]
-        return [path for path in paths if path.endswith((".list", ".sources")) and self.gate.read(path) is not None]
-
-    def _plan_sources(self, path: str, archive: apt.Archive | None) -> None:
-        """Start from the original where that is safe, so that an address that is no longer wished goes back."""
-        kind = path.endswith(".sources")
-        record = self.gate.record(path)
-        if record is None and archive is None:
-            return
-        try:
-            text = self._text(path)
-            if record is not None and self.gate.restorable(path):
-                text = _decoded(self.gate.original(path) or b"", path)
-            elif record is not None:
-                text = self._undone(path, text, kind, record.meta.get("wish", {}))
-            if archive is not None:
-                written = record.meta.get("wish", {}).values() if record else ()
-                ours = archive.ours | {apt.same_uri(uri) for uri in written if uri}
-                text = apt.rewrite(text, kind, apt.Archive(archive.codename, ours), self.uris)
-        except deb822.Deb822Error as error:
-            if record is not None or self._looks_ours(path):
-                raise MirrorError(f"{path} is not a valid source file, {error}; correct it by hand first") from error
-            self.module.warn(f"{path} was left alone, it is not a valid source file: {error}")
-            return
-        self.wanted[path] = text
-
-    def _undone(self, path: str, text: str, kind: bool, written: dict[str, str]) -> str:
-        """Someone edited the file after us: only addresses that are still ours go back, where they are unambiguous."""
-        before = apt.addresses(_decoded(self.gate.original(path) or b"", path), kind, self._archive())
-        single = {place: next(iter(uris)) for place, uris in before.items() if len(uris) == 1}
-        stay = {place: uri for place, uri in written.items() if uri and uri != self.uris[place]}
-        text = apt.undo(text, kind, stay, single)
-        if any(uri in text and place not in single for place, uri in stay.items()):
-            self.gate.kept.append(path)
-        return text
-
-    def _looks_ours(self, path: str) -> bool:
-        return os.path.basename(path) in ("sources.list", "debian.sources", "ubuntu.sources")
-
-    def _addresses(self, path: str, archive: apt.Archive) -> dict[str, set[str]]:
-        text = self.wanted.get(path)
-        return {} if text is None else apt.addresses(text, path.endswith(".sources"), archive)
-
-    # -- pip -------------------------------------------------------------------------------------------------
-    def _plan_pip(self) -> None:
-        record, text = self.gate.record(PIP_CONF), self._text(PIP_CONF)
-        if record is None and not any(self.pip.values()):
-            return
-        try:
-            if record is not None and self.gate.restorable(PIP_CONF):
-                text = self._text_of_original(PIP_CONF)
-            elif record is not None:
-                text = self._undone_pip(text, record.meta.get("wish", {}))
-            text = pip.update(text, {key: value for key, value in self.pip.items() if value})
-        except pip.PipConfError as error:
-            raise MirrorError(f"{PIP_CONF} is not valid: {error}; correct it by hand first") from error
-        self.wanted[PIP_CONF] = text
-
-    def _undone_pip(self, text: str, written: dict[str, str]) -> str:
-        before = self._text_of_original(PIP_CONF)
-        ours = {key: pip.get(before, key) for key, value in written.items() if value and pip.get(text, key) == value}
-        return pip.update(text, ours)
-
-    def _text_of_original(self, path: str) -> str:
-        return _decoded(self.gate.original(path) or b"", path)
-
-    def _text(self, path: str) -> str:
-        return _decoded(self.gate.read(path) or b"", path)
-
-
-def _decoded(raw: bytes, path: str) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise MirrorError(f"{path} is not UTF-8 (byte {error.start}); correct it by hand first") from error
-
-
-def _address(name: str, value: str) -> str:
-    if not value:
-        return ""
-    if redact_url(value) != value:
-        raise MirrorError(
-            f"{name} {redact_url(value)} holds a password, which every user of the host could read; "
-            "put it into /etc/apt/auth.conf.d or ~/.netrc instead"
-        )
-    pattern = r"[A-Za-z0-9.:_-]+" if name == "pip_trusted_host" else r"[a-z][a-z0-9+.-]*:/\S+"
-    if not re.fullmatch(pattern, value):
-        raise MirrorError(f"{name} {value!r} is not an address such as https://mirror.example.org/debian")
-    return value
+def plan_all(plan: Plan, params: dict[str, Any], module: AnsibleModule) -> tuple[DockerPlan, list[str]]:
+    """Compute every file. Also returns what is worth saying if one changes."""
+    options = options_of(params)
+    pair = {"archive": [], "security": [], "failover": True, **options.of("apt")}
+    if "apt" in options.values:
+        pair["failover"] = options.values["apt"].get("failover", True)
+    users = tools.accounts(plan, params["user_files"]) if options.values else []
+    wish = AptWish.of(pair["archive"], pair["security"], pair["failover"], options.ca_bundle)
+    apt = AptPlan(plan, wish, module.warn)
+    apt.add()
+    tools.add_repositories(plan, options.of("repositories"), module.warn)
+    tools.add(plan, options)
+    tools.add_cargo(plan, options, users)
+    tools.add_addresses(plan, options)
+    docker = DockerPlan(plan, module)
+    docker.add(options)
+    return docker, apt.advice
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            **{name: {"type": "str", "default": ""} for name in OPTIONS},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "root": {"type": "path", "default": "/"},
-        },
+        argument_spec=SPEC,
         supports_check_mode=True,
     )
-    gate = FileGate(module, module.params["root"])
+    # Ansible takes them out of all that it prints, the arguments of this call included
+    module.no_log_values.update(secrets_in({key: value for key, value in module.params.items() if key != "root"}))
+    gate = MirrorGate(module, module.params["root"])
     try:
-        mirrors = Mirrors(module, gate)
-        mirrors.plan()
-        mirrors.apply()
-    except (MirrorError, FileGateError) as error:
-        module.fail_json(msg=f"Package mirrors: {str(error).rstrip('.')}.", **gate.result())
+        plan = Plan(gate)
+        docker, advice = plan_all(plan, module.params, module)
+        plan.apply()
+    except (MirrorError, FileGateError, DaemonError) as error:
+        module.fail_json(msg=f"Package mirrors: {str(error).rstrip('.')}. Nothing was changed.", **gate.result())
+    for text in advice if gate.changed else []:
+        module.warn(text)
     if gate.kept:
-        module.warn(f"left as somebody else changed them since: {', '.join(gate.kept)}")
-    module.exit_json(update_cache=any(path.startswith(SOURCES) for path in gate.paths), **gate.result())
+        module.warn(f"not as before, since somebody else changed them: {', '.join(gate.kept)}")
+    module.exit_json(
+        update_cache=any(path.startswith(("/etc/apt/sources.list", "/etc/apt/mirrors/")) for path in gate.paths),
+        restart_needed=docker.restart_needed,
+        **gate.result(),
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from testinfra.host import Host
 
 PROJECT = Path(__file__).resolve().parents[3]
 MIRROR = "http://127.0.0.1:8098/debian"
-INDEX = "http://127.0.0.1:8098/simple"
+INDEX = "http://127.0.0.1:8101/simple"
 
 
 def mirrors(host: Host, *extra: str) -> subprocess.CompletedProcess[str]:

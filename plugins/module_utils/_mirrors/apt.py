@@ -19,9 +19,15 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils import _deb822 
 
 MAIN, SECURITY = "main", "security"
 COMPONENTS = frozenset({"main", "contrib", "non-free", "non-free-firmware", "restricted", "universe", "multiverse"})
-_ARCHIVE_PATH = re.compile(r"/(debian|debian-security|ubuntu|ubuntu-ports)(\.list)?/*$")
+_ARCHIVE_PATH = re.compile(r"/(debian|debian-security|ubuntu|ubuntu-ports)/*$")
+# the archive right below the host, or a list of its mirrors as cloud images have it
+_PLAIN = re.compile(
+    r"[a-z0-9+.-]+://[^/]+/(debian|debian-security|ubuntu|ubuntu-ports)/*"
+    r"|mirror\+file:.*/(debian|debian-security|ubuntu|ubuntu-ports)\.list|mirror://[^/]+/mirrors\.txt"
+)
 _PERSONAL = re.compile(r"ppa|launchpad", re.IGNORECASE)  # personal archives imitate the path and the suites
 _KEYRING = re.compile(r"(?:.*/)?(?:debian|ubuntu)-archive-[^/\s]+")
+_POCKET = re.compile(r"(-(updates|security|backports|backports-sloppy|proposed|proposed-updates)|/updates)$")
 _LINE = re.compile(r"[ \t]*(?:deb|deb-src)[ \t]+(?:\[(?P<options>[^\]]*)\][ \t]*)?(?P<uri>\S+)(?P<tail>.*)")
 _NO = frozenset({"no", "false", "without", "off", "disable", "0"})
 
@@ -43,26 +49,66 @@ Decide = Callable[[str, Entry], Optional[str]]
 
 @dataclass(frozen=True)
 class Archive:
-    """How the distribution's entries are known: the codename, and addresses that we wrote ourselves."""
+    """How the distribution's entries are known: the codename, other names of the suite, and addresses that are known.
+
+    aliases: names such as "stable". known: addresses that we wrote ourselves, or that `evident` found.
+    """
 
     codename: str
-    ours: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
+    aliases: frozenset[str] = frozenset()
 
     def has(self, entry: Entry) -> bool:
         """True when every part of the entry speaks for the distribution's own archive."""
-        if not entry.enabled or not entry.uris or not entry.suites or not entry.components:
-            return False
-        if any(uri.startswith(("cdrom:", "file:")) for uri in entry.uris) and not self._ours(entry):
-            return False
-        names = {re.sub(r"(-[a-z-]+|/updates)$", "", suite) for suite in entry.suites}
-        if names != {self.codename} or not set(entry.components) <= COMPONENTS:
+        if not self.could_have(entry):
             return False
         if entry.signed_by:
             return all(_KEYRING.fullmatch(word) for word in re.split(r"[\s,]+", entry.signed_by.strip()))
-        return self._ours(entry) or all(_ARCHIVE_PATH.search(u) and not _PERSONAL.search(u) for u in entry.uris)
+        # many others call their one suite "stable": a name that is not the codename says nothing by itself
+        plain = all(_PLAIN.fullmatch(uri) and not _PERSONAL.search(uri) for uri in entry.uris)
+        return self._known(entry) or (plain and _releases(entry) == {self.codename})
 
-    def _ours(self, entry: Entry) -> bool:
-        return all(same_uri(uri) in self.ours for uri in entry.uris)
+    def could_have(self, entry: Entry) -> bool:
+        """True when suites and components are the distribution's."""
+        if not entry.enabled or not entry.uris or not entry.suites or not entry.components:
+            return False
+        if any(uri.startswith(("cdrom:", "file:")) for uri in entry.uris) and not self._known(entry):
+            return False
+        return _releases(entry) <= {self.codename, *self.aliases} and set(entry.components) <= COMPONENTS
+
+    def _known(self, entry: Entry) -> bool:
+        return all(same_uri(uri) in self.known for uri in entry.uris)
+
+
+def _releases(entry: Entry) -> set[str]:
+    return {_POCKET.sub("", suite) for suite in entry.suites}
+
+
+def evident(entries: Iterable[Entry], archive: Archive) -> frozenset[str]:
+    """Addresses with another path, and without a keyring, that what they serve shows to be mirrors of the distribution.
+
+    Others that keep their packages in a suite of the distribution's name have neither its pockets nor its components:
+    an archive path below another folder needs one of both as evidence, any other path the pocket of the updates. What
+    is known by codename is known, too: entries with another name of the release stand beside it.
+    """
+    pockets: dict[str, set[str]] = {}
+    sure: set[str] = set()
+    for entry in entries:
+        if archive.has(entry):
+            sure.update(same_uri(uri) for uri in entry.uris)
+        if entry.signed_by or not archive.could_have(entry):
+            continue
+        for uri in entry.uris:
+            found = pockets.setdefault(same_uri(uri), set())
+            found.update(suite[len(_POCKET.sub("", suite)) :] for suite in entry.suites)
+            if set(entry.components) - {"main"} and _ARCHIVE_PATH.search(uri):
+                found.add("components")
+    return frozenset(sure) | frozenset(
+        uri
+        for uri, found in pockets.items()
+        if not _PERSONAL.search(uri)
+        and ({"", "-updates"} <= found or (_ARCHIVE_PATH.search(uri) is not None and found - {""}))
+    )
 
 
 def same_uri(uri: str) -> str:
@@ -73,34 +119,62 @@ def pocket(suite: str) -> str:
     return SECURITY if suite.endswith(("-security", "/updates")) else MAIN
 
 
-def rewrite(text: str, is_deb822: bool, archive: Archive, wanted: Mapping[str, str]) -> str:
-    """Set the address of every entry of the distribution, by pocket; an empty address leaves it."""
+def rewrite(
+    text: str, is_deb822: bool, archive: Archive, wanted: Mapping[str, str], leave: frozenset[str] = frozenset()
+) -> str:
+    """Set the address of every entry of the distribution, by pocket; an empty address leaves it.
+
+    leave: addresses whose entries stay as they are.
+    """
 
     def decide(place: str, entry: Entry) -> str | None:
-        return (wanted.get(place) or None) if archive.has(entry) else None
+        if not archive.has(entry) or leave.intersection(entry.uris):
+            return None
+        return wanted.get(place) or None
 
     return edit(text, is_deb822, decide)
 
 
-def undo(text: str, is_deb822: bool, written: Mapping[str, str], original: Mapping[str, str]) -> str:
-    """Give entries that hold an address of ours the original one of their pocket."""
+def undo(text: str, is_deb822: bool, written: Mapping[str, str], original: str, archive: Archive) -> str:
+    """Give entries that hold an address of ours the one that the original has for their suites, if it is one."""
+    before = entries(original, is_deb822)
 
     def decide(place: str, entry: Entry) -> str | None:
         ours = written.get(place)
-        if not ours or [same_uri(uri) for uri in entry.uris] != [same_uri(ours)]:
+        if not ours or not _holds(entry, ours):
             return None
-        return original.get(place)
+        suites = {suite for suite in entry.suites if pocket(suite) == place}
+        same = [one for one in before if archive.could_have(one) and suites & set(one.suites)]
+        rest = [one for one in before if archive.has(one) and any(pocket(suite) == place for suite in one.suites)]
+        for group in (same, rest):
+            uris = {" ".join(one.uris) for one in group}
+            if len(uris) == 1:
+                return next(iter(uris))
+        return None
 
     return edit(text, is_deb822, decide)
 
 
-def addresses(text: str, is_deb822: bool, archive: Archive) -> dict[str, set[str]]:
-    """The addresses that the distribution's entries use now, by pocket."""
-    found: dict[str, set[str]] = {MAIN: set(), SECURITY: set()}
+def entries(text: str, is_deb822: bool) -> list[Entry]:
+    """All entries of a file."""
+    found: list[Entry] = []
+
+    def note(place: str, entry: Entry) -> str | None:
+        if entry not in found:
+            found.append(entry)
+        return None
+
+    edit(text, is_deb822, note)
+    return found
+
+
+def addresses(text: str, is_deb822: bool, archive: Archive) -> dict[str, list[str]]:
+    """The addresses that the distribution's entries use now, by pocket, in their order."""
+    found: dict[str, list[str]] = {MAIN: [], SECURITY: []}
 
     def note(place: str, entry: Entry) -> str | None:
         if archive.has(entry):
-            found[place].update(entry.uris)
+            found[place] += [uri for uri in entry.uris if uri not in found[place]]
         return None
 
     edit(text, is_deb822, note)

@@ -27,6 +27,7 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sourc
     files,
     gpu,
     kernel_log,
+    mirrors,
     network,
     package_manager,
     pci,
@@ -170,6 +171,8 @@ class Collector:
         self._read(found, "pci", partial(pci.section, host))
         self._read(found, "processes", partial(processes.section, host))
         self._read(found, "daemon_json", partial(docker.daemon_json, host))
+        self._read(found, "mirrors", partial(mirrors.section, host))
+        self._read(found, "mirror_addresses", partial(mirrors.addresses, host))
         found["virt"] = self._guard("virt", partial(system.virt_section, host, self._wait("virt", None, "virt")))
         inside = found["virt"]["kind"] == "container" and not found["simulated"]["host"]
         found["scope"] = "container" if inside else "host"

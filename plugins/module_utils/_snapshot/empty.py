@@ -45,6 +45,7 @@ _SECTIONS: dict[str, Any] = {
         "markers": [],
         "rented": {"provider": None, "markers": []},
         "jetson": None,
+        "cloud": None,
     },
     "kernel": {
         "running": None,
@@ -88,6 +89,8 @@ _SECTIONS: dict[str, Any] = {
         "config": None,
     },
     "cdi": {"specs": []},
+    "mirrors": None,
+    "mirror_addresses": {},
     "dev": {"containers": [], "here": None},
     "raw": {},
 }

@@ -33,6 +33,8 @@ NAMES = (
     "daemon_json",
     "toolkit",
     "cdi",
+    "mirrors",
+    "mirror_addresses",
     "dev",
     "raw",
 )

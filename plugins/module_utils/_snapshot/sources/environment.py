@@ -28,6 +28,8 @@ NAMES = (
     "LD_LIBRARY_PATH",
     "LD_PRELOAD",
 )
+# who asks a mirror of Hugging Face sends them there; that they are set is all that is told
+TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 _SYSTEMD = ("/etc/systemd", "/usr/lib/systemd", "/run/systemd")
 _CAP = 256 * 1024
 
@@ -61,11 +63,15 @@ def _read(host: Host, path: str) -> str:
 
 
 def _variables(host: Host) -> list[dict[str, str]]:
-    pairs = [(path, pair) for path in profiles(host) for pair in proxies.assignments(_read(host, path), NAMES)]
+    pairs = [
+        (path, pair) for path in profiles(host) for pair in proxies.assignments(_read(host, path), (*NAMES, *TOKENS))
+    ]
     for path in _systemd_files(host):
         pairs += [(path, pair) for pair in proxies.unit_environment(_read(host, path), "DefaultEnvironment")]
     return [
-        {"name": name, "value": str(mask(value))[:500], "file": path} for path, (name, value) in pairs if name in NAMES
+        {"name": name, "value": "***" if name in TOKENS else str(mask(value))[:500], "file": path}
+        for path, (name, value) in pairs
+        if name in (*NAMES, *TOKENS)
     ]
 
 

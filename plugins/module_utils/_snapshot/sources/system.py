@@ -56,6 +56,15 @@ _DMI = (
     ("OpenStack", "kvm"),
     ("Xen", "xen"),
 )
+# whose cloud the firmware names; the first is what cloud-init looks for (ds-identify), the others are from memory
+_CLOUDS = (
+    ("Alibaba Cloud", "aliyun"),
+    ("Tencent Cloud", "tencent"),
+    ("Huawei Cloud", "huaweicloud"),
+    ("HUAWEICLOUD", "huaweicloud"),
+    ("Volcengine", "volces"),
+    ("ByteDance", "volces"),
+)
 
 
 def os_section(host: Host) -> dict[str, Any]:
@@ -130,6 +139,7 @@ def virt_section(host: Host, detected: str | None) -> dict[str, Any]:
         # a virtual machine with a folder of the same name is nobody's container
         "rented": rented.find(host, names) if container else {"provider": None, "markers": []},
         "jetson": _jetson(host),
+        "cloud": next((cloud for word, cloud in _CLOUDS if any(word in found for found in _firmware(host))), None),
     }
 
 
@@ -173,8 +183,12 @@ def _container(host: Host, environ: dict[str, str], names: set[str]) -> tuple[st
     return (found[0][0] if found else None), [marker for _name, marker in found]
 
 
+def _firmware(host: Host) -> list[str]:
+    return [host.text(f"/sys/class/dmi/id/{name}") or "" for name in ("product_name", "sys_vendor", "board_vendor")]
+
+
 def _machine(host: Host) -> str | None:
-    words = [host.text(f"/sys/class/dmi/id/{name}") or "" for name in ("product_name", "sys_vendor", "board_vendor")]
+    words = _firmware(host)
     for word, technology in _DMI:
         if any(word in found for found in words):
             return technology

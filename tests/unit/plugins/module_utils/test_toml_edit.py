@@ -225,3 +225,32 @@ def test_split_key() -> None:
 def test_render_refuses_what_toml_cannot_hold() -> None:
     with pytest.raises(ValueError, match="cannot hold"):
         toml.render_value(None)
+
+
+TABLES = "top = 1\n\n[[p]]\nx = 1 # one\n\n[p.q]\ny = [\n 2,\n]\n# about z\n[z]\n[[p]]\n[[r]]\nx = 3\n"
+
+
+def test_entries_of_an_array_of_tables() -> None:
+    document = toml.loads(TABLES)
+    first, second = document.entries(("p",))
+    assert first.values == {"x": 1, "q": {"y": [2]}} and second.values == {}
+    assert TABLES[first.start : first.end] == "[[p]]\nx = 1 # one\n\n[p.q]\ny = [\n 2,\n]\n"
+    assert document.replaced(first, "").text == TABLES.replace(TABLES[first.start : first.end], "")
+    assert document.entries(("top",)) == [] and document.entries(("z",)) == []
+
+
+def test_a_new_entry() -> None:
+    values = {"u": "x\ny", "d e": True}
+    new = toml.loads("[p]\na = 1").with_entry(("r",), values, "why")
+    assert new.text == '[p]\na = 1\n\n[[r]]  # why\nu = "x\\ny"\n"d e" = true\n'
+    assert [entry.values for entry in new.entries(("r",))] == [values]
+    assert toml.loads("").with_entry(("r",), {}).text == "[[r]]\n"
+    with pytest.raises(TomlError, match="line 2: r is no array"):
+        toml.loads("\nr = [{}]").with_entry(("r",), values)
+    with pytest.raises(TomlError, match="line 3"):
+        toml.loads("\n\nr.a = 1").with_entry(("r",), values)
+
+
+def test_a_value_and_a_table_of_one_name_in_an_entry() -> None:
+    with pytest.raises(TomlError, match="line 4"):
+        toml.loads("[[p]]\nx = 1\n[p.x]\ny = 1\n").entries(("p",))

@@ -100,14 +100,75 @@ def test_an_odd_address_of_ours_is_known_again() -> None:
     assert NEW[apt.MAIN] in apt.rewrite(line, False, ours, NEW)
 
 
+EVIDENCE = [
+    (["deb http://lab.example.org/pub/ubuntu noble main restricted"], True),
+    (["deb http://lab.example.org/pub/ubuntu noble-updates main"], True),
+    (["deb http://lab.example.org/pub/ubuntu noble-security main"], True),
+    (["deb http://robots.example.org/ros/ubuntu noble main"], False),
+    (["deb http://10.0.0.1/x noble main", "deb http://10.0.0.1/x noble-updates main"], True),
+    (["deb http://10.0.0.1/x noble main universe"], False),
+    (["deb http://10.0.0.1/x noble-updates main"], False),
+    (
+        ["deb http://ppa.example.org/a/ubuntu noble main", "deb http://ppa.example.org/a/ubuntu noble-updates main"],
+        False,
+    ),
+    (["deb http://lab.example.org/apps/ubuntu noble-apps-security main"], False),
+    (["deb [signed-by=/tool.gpg] http://lab.example.org/pub/ubuntu noble main universe"], False),
+]
+
+
+@pytest.mark.parametrize(("lines", "known"), EVIDENCE)
+def test_a_mirror_below_a_folder_is_known_by_what_it_serves(lines: list[str], known: bool) -> None:
+    text = "\n".join(lines) + "\n"
+    found = apt.evident(apt.entries(text, False), NOBLE)
+    changed = apt.rewrite(text, False, apt.Archive("noble", found), BOTH)
+    assert (changed != text) == known and ("near" in changed) == known
+
+
+def test_other_names_of_the_suite() -> None:
+    line = "deb-src http://far.example.org/debian stable main\n"
+    assert apt.rewrite(line, False, TRIXIE, NEW) == line
+    named = apt.Archive("trixie", frozenset(), frozenset({"stable"}))
+    assert apt.rewrite(line, False, named, NEW) == line, "many others call their one suite so"
+    beside = apt.Entry(("http://far.example.org/debian/",), ("trixie",), ("main",))
+    named = apt.Archive("trixie", apt.evident([beside], named), frozenset({"stable"}))
+    assert apt.rewrite(line, False, named, NEW) == f"deb-src {NEW[apt.MAIN]} stable main\n"
+
+
+def test_entries_of_a_list_that_is_changed_itself_stay() -> None:
+    text = "deb mirror+file:/etc/apt/mirrors/debian.list trixie main\ndeb http://far.example.org/debian trixie main\n"
+    leave = frozenset({"mirror+file:/etc/apt/mirrors/debian.list"})
+    changed = apt.rewrite(text, False, TRIXIE, NEW, leave)
+    assert changed == text.replace("http://far.example.org/debian", NEW[apt.MAIN])
+
+
 def test_undo_and_addresses() -> None:
     before = apt.addresses(SOURCES, True, TRIXIE)
     assert before == {
-        apt.MAIN: {"http://far.example.org/debian"},
-        apt.SECURITY: {"http://sec.example.org/debian-security"},
+        apt.MAIN: ["http://far.example.org/debian"],
+        apt.SECURITY: ["http://sec.example.org/debian-security"],
     }
     there = apt.rewrite(SOURCES, True, TRIXIE, BOTH)
-    assert apt.undo(there, True, BOTH, {place: next(iter(uris)) for place, uris in before.items()}) == SOURCES
+    assert apt.undo(there, True, BOTH, SOURCES, TRIXIE) == SOURCES
+    more = there + f"\nTypes: deb-src\nURIs: {BOTH[apt.MAIN]}\nSuites: trixie\nComponents: main\n"
+    assert "near" not in apt.undo(more, True, BOTH, SOURCES, TRIXIE)
+
+
+def test_undo_goes_by_suite_where_the_original_had_several_addresses() -> None:
+    before = (
+        "deb http://a.example.org/debian trixie main\ndeb http://b.example.org/debian trixie-updates main\n"
+        "deb http://b.example.org/debian trixie-updates contrib\n"
+    )
+    there = apt.rewrite(before, False, TRIXIE, BOTH)
+    assert apt.undo(there + "# by hand\n", False, BOTH, before, TRIXIE) == before + "# by hand\n"
+    both = before + "deb http://c.example.org/debian trixie main\n"
+    stays = apt.undo(apt.rewrite(both, False, TRIXIE, BOTH), False, BOTH, both, TRIXIE)
+    assert stays.count(BOTH[apt.MAIN]) == 2, "nobody can say which of the two was where"
+
+
+def test_undo_leaves_an_address_that_is_not_ours() -> None:
+    text = "deb http://human.example.org/debian trixie main\n"
+    assert apt.undo(text, False, BOTH, SOURCES, TRIXIE) == text
 
 
 def test_broken_files_raise() -> None:

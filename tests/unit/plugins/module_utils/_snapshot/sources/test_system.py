@@ -370,3 +370,11 @@ def test_the_next_command_line_and_our_note_belong_to_the_kernel(host_of: MakeHo
         "debian",
     )
     assert (found["cmdline_next"], found["initramfs"]) == ("ro quiet", {"inputs": {}, "kernels": {}})
+
+
+@pytest.mark.parametrize(
+    ("vendor", "cloud"),
+    [("Alibaba Cloud", "aliyun"), ("Tencent Cloud", "tencent"), ("ByteDance", "volces"), ("ASUSTeK", None), ("", None)],
+)
+def test_the_cloud_that_the_firmware_names(host_of: MakeHost, vendor: str, cloud: str | None) -> None:
+    assert system.virt_section(host_of({"sys/class/dmi/id/sys_vendor": vendor}), None)["cloud"] == cloud
