@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate
@@ -39,9 +39,32 @@ def _entries(gate: FileGate, own_file: str) -> Iterator[dict[str, Any]]:
     for path in (SOURCES, *(f"{SOURCES}.d/{name}" for name in names)):
         if path == own_file or not path.endswith((".list", ".sources")):
             continue
-        text = (gate.read(path) or b"").decode("utf-8", "replace")
-        parse = apt_sources.deb822 if path.endswith(".sources") else apt_sources.one_line
-        yield from parse(text, path)
+        yield from _parsed((gate.read(path) or b"").decode("utf-8", "replace"), path)
+
+
+def conflicts(texts: Mapping[str, str]) -> frozenset[str]:
+    """One phrase for each pair of entries, in any two source files, that have one address and suite and two keyrings.
+
+    texts: the source files by path.
+    """
+    seen: dict[tuple[str, str], dict[str, str]] = {}
+    found = set()
+    for path, text in texts.items():
+        for entry in _parsed(text, path):
+            key = entry["signed_by"]
+            if not entry["enabled"] or key is None:
+                continue
+            for place in ((_same_uri(uri), _same_suite(suite)) for uri in entry["uris"] for suite in entry["suites"]):
+                others = seen.setdefault(place, {})
+                others.setdefault(key, path)
+                for other, where in others.items():
+                    if other != key:
+                        found.add(f"{' '.join(place)} with {other} in {where} and with {key} in {path}")
+    return frozenset(found)
+
+
+def _parsed(text: str, path: str) -> Sequence[dict[str, Any]]:
+    return (apt_sources.deb822 if path.endswith(".sources") else apt_sources.one_line)(text, path)
 
 
 def _same_uri(uri: str) -> str:

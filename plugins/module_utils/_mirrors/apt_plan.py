@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._apt_conflicts import conflicts
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._deb822 import Deb822Error
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors import apt, apt_conf, mirror_list
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.keyrings import conflicts
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.mirror_list import OFFICIAL
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.plan import MirrorError, Plan, written
 

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._apt_conflicts import (
     DEB_ARCHITECTURES,
+    conflicts,
     other_keyrings,
 )
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate
@@ -53,3 +55,28 @@ def test_the_architecture_is_put_in_before_comparing(tmp_path: Path) -> None:
     gate = FileGate(SimpleNamespace(check_mode=True), str(tmp_path))  # type: ignore[arg-type]  # a stand-in
     found = other_keyrings(gate, [URI + "/$(ARCH)"], ["trixie"], "/ours.asc", "/x")
     assert [path.partition(" ")[0][-6:] for path in found] == ["a.list", "b.list"]
+
+
+ONE = "/etc/apt/sources.list"
+TWO = "/etc/apt/sources.list.d/debian.sources"
+STANZA = "Types: deb\nURIs: https://near.example.org/debian/\nSuites: trixie trixie-updates\nComponents: main\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "stanza", "count"),
+    [
+        ("deb [signed-by=/a.gpg] https://near.example.org/debian trixie main", "Signed-By: /b.gpg\n", 1),
+        ("deb-src [signed-by=/a.gpg] https://near.example.org/debian trixie contrib", "Signed-By: /b.gpg\n", 1),
+        ("deb [signed-by=/a.gpg] https://near.example.org/DEBIAN/ trixie main", "Signed-By: /b.gpg\n", 1),
+        ("deb [signed-by=/a.gpg] https://near.example.org/debian trixie main", "Signed-By: /a.gpg\n", 0),
+        ("deb [signed-by=/a.gpg] https://near.example.org/debian trixie main", "", 0),
+        ("deb https://near.example.org/debian trixie main", "Signed-By: /a.gpg\n", 0),
+        ("deb [signed-by=/a.gpg] https://near.example.org/debian sid main", "Signed-By: /b.gpg\n", 0),
+        ("deb [signed-by=/a.gpg] https://far.example.org/debian trixie main", "Signed-By: /b.gpg\n", 0),
+        ("deb [signed-by=/a.gpg] https://near.example.org/debian trixie main", "Signed-By: /b.gpg\nEnabled: no\n", 0),
+    ],
+)
+def test_conflicts(line: str, stanza: str, count: int) -> None:
+    found = conflicts({ONE: line + "\n", TWO: STANZA + stanza})
+    assert len(found) == count
+    assert all(ONE in one and TWO in one and "/a.gpg" in one and "/b.gpg" in one for one in found)
