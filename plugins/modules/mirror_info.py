@@ -128,7 +128,7 @@ attributes:
     description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
 notes:
-  - RV(changed) tells of the choice, that is which sites and addresses are remembered in which order. A measurement
+  - C(changed) tells of the choice, that is which sites and addresses are remembered in which order. A measurement
     after expiry that comes to the same choice writes new times and speeds, returns RV(refreshed) and is no change,
     since no file that is made from the memory would change.
   - All services of a preset for China (11 services at 6 sites) fit into the default budget, because what lives on one

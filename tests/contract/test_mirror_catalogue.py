@@ -105,7 +105,7 @@ def test_every_key_is_written_once() -> None:
 def test_every_entry_says_how_it_is_where_that_was_read_and_when() -> None:
     rows = [(f"{name}.{site}", one) for name, site, one in ENTRIES]
     rows += [(one["url"], one) for one in [*CATALOGUE["registry_mirrors"], *CATALOGUE["gone"]]]
-    rows += [(name, one) for name, one in SITES.items()]
+    rows += list(SITES.items())
     assert len(rows) > 200
     for where, one in rows:
         assert one["state"] in schema.STATES, where

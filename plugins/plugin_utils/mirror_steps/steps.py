@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps import catalogue as catalogues
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps import images, policy, proxy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps import machine as machines
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps import policy, proxy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps import wishes as asked
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.candidates import Offer
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.choice import Choice, Chooser
@@ -50,7 +50,10 @@ def steps(snapshot: Any, inputs: Any, language: str = "en") -> dict[str, Any]:
         "candidates": chooser.candidates,
         "settings": Settings(wishes, chooser, choices, _no_proxy(wishes, chooser)).as_dict(),
         "choices": _shown(choices),
-        "addresses": {one.service: one.urls[0] for one in choices if one.urls},
+        "addresses": {
+            **images.addresses(chooser, choices),
+            **{one.service: one.urls[0] for one in choices if one.urls},
+        },
     }
 
 

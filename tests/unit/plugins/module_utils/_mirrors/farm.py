@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026 The gpuready authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A farm of mirrors on the loopback: good ones, and one for each way in which a mirror can be bad.

@@ -43,7 +43,9 @@ def test_git_reads_what_was_meant(tmp_path: Path) -> None:
     def asked(*words: str) -> str:
         environment = {**os.environ, "GIT_CONFIG_SYSTEM": str(file), "GIT_CONFIG_GLOBAL": os.devnull}
         command = ["git", "config", "--system", *words]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=20)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=20, check=False
+        )
         return done.stdout.rstrip("\n")
 
     assert asked("--get", "http.proxy") == PROXY and asked("--get", "alias.st") == "status"
