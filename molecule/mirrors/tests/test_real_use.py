@@ -29,7 +29,7 @@ def index(lab: Lab) -> Lab:
 def test_apt(lab: Lab) -> None:
     assert lab.uris() == {"http://127.0.0.1:8098/debian"}
     lab.sh("apt-get -o APT::Update::Error-Mode=any update -qq")
-    lab.sh("apt-get install -qq -y --no-install-recommends hello >/dev/null")
+    lab.sh("apt-get clean && apt-get install -qq -y --no-install-recommends --reinstall hello >/dev/null")
     assert "302" in lab.sh("journalctl -u sandbox-mirror --no-pager | grep hello_")
     assert lab.sh("hello") == "Hello, world!"
 
