@@ -230,6 +230,7 @@ files:
 import os
 import ssl
 import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError
@@ -298,9 +299,9 @@ class MirrorInfo:
             return "something else was asked for before"
         return "" if memory.valid(former, self.key, self.params["ttl_hours"], now) else "the memory has expired"
 
-    def _services(self, former: dict[str, object] | None, now: float) -> dict[str, object]:
+    def _services(self, former: dict[str, Any] | None, now: float) -> dict[str, object]:
         known = former["services"] if former is not None else {}
-        orders = {name: rank.former_order(entry) for name, entry in known.items()}  # type: ignore[attr-defined]
+        orders = {name: rank.former_order(entry) for name, entry in known.items()}
         limits = asked.Limits(**{name: self.params[name] for name in ("budget", "seconds", "bytes", "parallel")})
         margin = min(MARGIN, limits.budget / 10)
         findings = crew.measure(
@@ -316,7 +317,7 @@ class MirrorInfo:
         return {
             name: rank.service(
                 [finding for finding in findings if finding.candidate.service == name],
-                known.get(name),  # type: ignore[attr-defined]
+                known.get(name),
                 self.params["min_gain"],
                 self.params["max_age_hours"],
                 now,
@@ -353,10 +354,10 @@ def forgotten(gate: FileGate) -> dict[str, object]:
     return {**done, "requests": {}, "seconds": 0.0, "diff": gate.diffs, "files": gate.paths}
 
 
-def check_ranges(params: dict[str, object]) -> None:
+def check_ranges(params: dict[str, Any]) -> None:
     """Numbers that make no sense would only show as strange results."""
     for name, (low, high) in RANGES.items():
-        if not low <= params[name] <= high:  # type: ignore[operator]
+        if not low <= params[name] <= high:
             raise MirrorInfoError(f"{name} is {params[name]}, and must be between {low} and {high}")
 
 

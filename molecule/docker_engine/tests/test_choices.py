@@ -24,6 +24,7 @@ CHOICES = {
     "docker_engine_containerd_root": "/srv/containerd",
 }
 FILES = "/etc/docker/daemon.json /etc/containerd/config.toml /etc/systemd/system/docker.service.d"
+# grep -c ends with 1 where it counts none
 STARTS = "journalctl -u docker.service -o cat --no-pager | grep -c 'Daemon has completed initialization' || true"
 AS_ADA = "runuser -u lovelace -- env DOCKER_HOST=unix:///run/user/$(id -u lovelace)/docker.sock docker"
 
@@ -34,6 +35,7 @@ def machine(host: Host) -> Machine:
 
 
 def files(machine: Machine) -> str:
+    # a file or folder that is not there is part of the answer
     return machine.sh(f"find {FILES} -type f -exec sha256sum {{}} + 2>/dev/null || true")
 
 
@@ -118,6 +120,7 @@ def test_an_engine_that_reads_other_files_is_refused(machine: Machine, there: st
     before = files(machine)
     machine.sh(f"mkdir -p {there}")
     run = machine.converge()
+    # it stops, with an error, at the first folder that holds more
     machine.sh(f"rmdir -p {there} 2>/dev/null || true")
     assert run.rc != 0 and all(word in run.sentence for word in [*words, "Nothing was changed"]), run.sentence
     assert run.changed == [] and files(machine) == before

@@ -11,13 +11,12 @@ import reload_rows as rows
 from reload_story import Story, predict
 
 STEP = "/usr/local/lib/sandbox/others.sh"
-DEVICES = "--device /dev/nvidiactl --device /dev/nvidia0 --device /dev/nvidia-uvm --device /dev/nvidia-uvm-tools"
-NODES = DEVICES.replace("--device ", "")
+NODES = rows.DEVICES.replace("--device ", "")
 ASKED = "--env NVIDIA_VISIBLE_DEVICES=all"
 HITS = 3
 # On systemd 257 crun's unit starts with its device rules: what only the hook has opened never works
 SCENES = {
-    "podman-devices": (f"podman podman-devices {DEVICES}", "keeps"),
+    "podman-devices": (f"podman podman-devices {rows.DEVICES}", "keeps"),
     "podman-cdi": ("podman podman-cdi --device nvidia.com/gpu=all", "keeps"),
     "podman-hook": (f"podman podman-hook {ASKED}", "lost"),
     "containerd-devices": (f"containerd containerd-devices {NODES}", "keeps"),

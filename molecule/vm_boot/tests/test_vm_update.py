@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import reload_rows as rows
 import testinfra
 from machine import PROJECT, Machine
 
@@ -22,8 +23,7 @@ ROWS = PROJECT / "molecule" / "nvml_reload" / "files"
 PACKAGES = "apparmor busybox-static docker.io"
 # Nothing of these is what is looked at, and each takes emulated seconds
 SETTINGS = '{"bridge": "none", "iptables": false, "live-restore": true}'
-DEVICES = "--device /dev/nvidiactl --device /dev/nvidia0 --device /dev/nvidia-uvm --device /dev/nvidia-uvm-tools"
-STARTED = {"gpus": "--gpus all", "protected": "--gpus all", "devices": DEVICES}
+STARTED = {"gpus": "--gpus all", "protected": "--gpus all", "devices": rows.DEVICES}
 STEP = "/usr/local/lib/sandbox/rows.sh"
 NODES = """for node in nvidiactl:195:255 nvidia0:195:0 nvidia-uvm:241:0 nvidia-uvm-tools:241:1; do
   name=${node%%:*}; rest=${node#*:}; [ -c /dev/$name ] || mknod -m 666 /dev/$name c ${rest%:*} ${rest#*:}; done"""

@@ -9,6 +9,7 @@ import base64
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 
@@ -72,11 +73,11 @@ def _in_network(host: str, network: str) -> bool:
         return False
 
 
-def read(wish: Mapping[str, object] | None, environment: Mapping[str, str]) -> Proxies:
+def read(wish: Mapping[str, Any] | None, environment: Mapping[str, str]) -> Proxies:
     """The wish, or where there is none, what the environment says, as curl reads it: only lower case for http."""
     if wish is not None:
         skip = wish.get("no_proxy") or ()
-        names = skip.split(",") if isinstance(skip, str) else [str(name) for name in skip]  # type: ignore[attr-defined]
+        names = skip.split(",") if isinstance(skip, str) else [str(name) for name in skip]
         return Proxies(_proxy(wish.get("http")), _proxy(wish.get("https")), tuple(names))
     both = environment.get("all_proxy") or environment.get("ALL_PROXY")
     web = environment.get("http_proxy") or both

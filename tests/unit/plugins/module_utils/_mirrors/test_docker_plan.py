@@ -48,7 +48,7 @@ def run(root: Path, options: Options, version: str = "", active: bool = False) -
     made = DockerPlan(plan, module)
     if version:
         made.runner = Runner(programs.run)
-        made.runner.which = lambda name: f"/usr/bin/{name}"  # type: ignore[method-assign]
+        made.runner.which = lambda name: f"/usr/bin/{name}"  # type: ignore[method-assign]  # a stand-in
     made.add(options)
     plan.apply()
     return made

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.measure import http, proxy, wire
@@ -24,15 +25,15 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.measur
 from farm import Farm, Member
 
 
-def fetch(url: str, net: http.Net | None = None, seconds: float = 1.0, **question: object) -> http.Answer:
+def fetch(url: str, net: http.Net | None = None, seconds: float = 1.0, **question: Any) -> http.Answer:
     session = Session(net or http.Net())
     try:
-        return session.fetch(url, Question(**question), wire.Clock(seconds))  # type: ignore[arg-type]
+        return session.fetch(url, Question(**question), wire.Clock(seconds))
     finally:
         session.close()
 
 
-def refused(url: str, net: http.Net | None = None, seconds: float = 1.0, **question: object) -> FetchError:
+def refused(url: str, net: http.Net | None = None, seconds: float = 1.0, **question: Any) -> FetchError:
     with pytest.raises(FetchError) as caught:
         fetch(url, net, seconds, **question)
     return caught.value
@@ -142,8 +143,8 @@ def test_how_a_body_ends(answer: bytes, ended: str, raw_server: Callable[[bytes]
 
 
 @pytest.mark.parametrize("settings", [{"drip_head": 0.05}, {"kind": "black_hole"}, {"delay": 3}], ids=str)
-def test_no_answer_takes_longer_than_its_clock(settings: dict[str, object]) -> None:
-    with Farm([Member("a", **settings)]) as farm:  # type: ignore[arg-type]
+def test_no_answer_takes_longer_than_its_clock(settings: dict[str, Any]) -> None:
+    with Farm([Member("a", **settings)]) as farm:
         began = time.monotonic()
         error = refused(farm.url("a") + "/x", seconds=0.3)
         assert (error.state, error.down) == ("timeout", True)
@@ -246,8 +247,8 @@ def test_a_proxy_with_a_password_that_nobody_sees(certificates: Path) -> None:
 
 
 @pytest.mark.parametrize("settings", [{"kind": "black_hole"}, {"drip_head": 0.05}], ids=str)
-def test_a_silent_proxy_ends_with_the_clock(settings: dict[str, object]) -> None:
-    with Farm([Member("proxy", **settings)]) as farm:  # type: ignore[arg-type]
+def test_a_silent_proxy_ends_with_the_clock(settings: dict[str, Any]) -> None:
+    with Farm([Member("proxy", **settings)]) as farm:
         for scheme in ("http", "https"):
             began = time.monotonic()
             assert refused(f"{scheme}://a.example.org/", through(farm), seconds=0.3).state in ("timeout", "error")
