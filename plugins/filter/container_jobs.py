@@ -1,0 +1,47 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people run in a dev container."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps import jobs
+
+DOCUMENTATION = r"""
+name: container_jobs
+author: The gpuready authors (@gpuready)
+version_added: 0.2.0
+short_description: What people run in a dev container
+description:
+  - Pure. The processes of a dev container that are none of its own services, such as logins, shells, kernels of
+    notebooks and programs that they started. Only names of programs, no command lines.
+options:
+  _input:
+    description: What C(docker top NAME -eo pid,ppid,user,args) prints.
+    type: string
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Refuse to end somebody's work
+  ansible.builtin.fail:
+    msg: "{{ top.stdout | gpuready.bootstrap.container_jobs | join('; ') }}"
+  when: top.stdout | gpuready.bootstrap.container_jobs | length > 0
+"""
+
+RETURN = r"""
+_value:
+  description: One short text for each; at most eight, and how many more there are.
+  type: list
+  elements: str
+"""
+
+
+class FilterModule:
+    """Filters of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by name."""
+        return {"container_jobs": jobs.jobs}

@@ -1,0 +1,119 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: dev_env_export
+short_description: Say what is in a Python environment, and what of it another machine can get
+version_added: 0.2.0
+description:
+  - Asks the environment's own Python, on this machine or in a container, and changes nothing.
+  - The result goes into M(gpuready.bootstrap.python_lock), which finds the hashes. C(playbooks/export_env.yml) does
+    both.
+  - What was compiled on this machine, installed from a directory, a repository or a file cannot come from an index. It
+    is listed apart, each with its reason.
+options:
+  prefix:
+    description: Directory of the environment, with C(bin/python) in it.
+    type: str
+    default: /opt/venv
+  container:
+    description: Name of a running container that the environment is in. Empty is this machine.
+    type: str
+    default: ""
+  docker:
+    description: The program of the container engine.
+    type: str
+    default: docker
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: none
+author:
+  - The gpuready authors (@gpuready)
+"""
+
+EXAMPLES = r"""
+- name: What users have installed in their container
+  gpuready.bootstrap.dev_env_export:
+    container: gpuready-dev
+  register: found
+"""
+
+RETURN = r"""
+python:
+  description: Version of its Python.
+  returned: success
+  type: str
+  sample: 3.12.3
+machine:
+  description: Architecture.
+  returned: success
+  type: str
+  sample: x86_64
+requirements:
+  description: Exact requirements of all packages that came from an index.
+  returned: success
+  type: list
+  elements: str
+  sample: [numpy==2.5.5]
+torch_backend:
+  description: Build of torch as M(gpuready.bootstrap.python_lock) takes it.
+  returned: success
+  type: str
+  sample: cu126
+source_builds:
+  description: Packages that were compiled on this machine.
+  returned: success
+  type: list
+  elements: str
+  sample: [flash-attn==2.8.3]
+conda:
+  description: Packages of conda, as match specifications.
+  returned: success
+  type: list
+  elements: str
+  sample: [ffmpeg=7.1=h1_0]
+conda_explicit:
+  description: The same as a file for C(conda create --file), with digests. Empty without conda.
+  returned: success
+  type: str
+  sample: ""
+left_out:
+  description: Packages that no index has, with C(name), C(version) and C(why).
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _python_env as envs
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "prefix": {"type": "str", "default": "/opt/venv"},
+            "container": {"type": "str", "default": ""},
+            "docker": {"type": "str", "default": "docker"},
+        },
+        supports_check_mode=True,
+    )
+    place = envs.Place(module.params["prefix"], module.params["container"], module.params["docker"])
+    try:
+        found = envs.look(Runner(module.run_command), place)
+    except envs.PlaceError as error:
+        module.fail_json(msg=f"{error}.")
+    module.exit_json(changed=False, **envs.transfer(found))
+
+
+if __name__ == "__main__":
+    main()
