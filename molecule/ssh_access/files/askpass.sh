@@ -1,0 +1,3 @@
+#!/bin/sh
+# What a person would type
+echo "$SANDBOX_PASSWORD"
