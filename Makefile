@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 SANDBOX := $(filter inventories/sandbox inventories/sandbox/,$(INVENTORY))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev-setup sandbox-image sandbox site doctor capture bench shell clean
+.PHONY: help setup dev-setup sandbox-image sandbox site doctor capture bench bench-fleet shell clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
@@ -39,6 +39,9 @@ capture: setup ## record the hosts of INVENTORY as scrubbed fixtures; ARGS=--per
 
 bench: $(if $(SANDBOX),sandbox,setup) ## what a second run costs
 	$(PY) tests/bench/bench.py -i $(INVENTORY)
+
+bench-fleet: sandbox-image ## what a second run costs the controller with 1, 5, 10 and 20 hosts; ARGS=--write keeps the table
+	$(PY) tests/bench/fleet.py $(ARGS)
 
 shell: ## ssh into the sandbox host
 	@ssh -F .sandbox/ssh_config gpuready-sandbox

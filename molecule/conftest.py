@@ -23,6 +23,21 @@ HOSTS = os.environ.get("GPUREADY_TEST_HOSTS", "").split() or list(
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "one_host: what does not depend on the distribution runs on the first host only")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With GPUREADY_ALL_HOSTS=1 every test runs on every host of its scenario."""
+    if os.environ.get("GPUREADY_ALL_HOSTS"):
+        return
+    skip = pytest.mark.skip(reason="shown on the first host; GPUREADY_ALL_HOSTS=1 runs it on all")
+    for item in items:
+        call = getattr(item, "callspec", None)
+        if call and call.params.get("host") != HOSTS[0] and item.get_closest_marker("one_host"):
+            item.add_marker(skip)
+
+
 @pytest.fixture(params=HOSTS)
 def host(request: pytest.FixtureRequest) -> testinfra.host.Host:
     return testinfra.get_host(f"ssh://{request.param}", ssh_config=str(PROJECT / ".sandbox" / "ssh_config"))

@@ -283,7 +283,8 @@ def link_checkout() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dev", action="store_true", help="install requirements-dev.txt too")
-    parser.add_argument("--python", metavar="PATH", help="use this Python instead of the newest suitable one")
+    said = os.environ.get("GPUREADY_PYTHON") or None  # for CI, which tests with several Pythons through make
+    parser.add_argument("--python", metavar="PATH", default=said, help="use this one, not the newest suitable Python")
     arguments = parser.parse_args()
 
     CACHE.mkdir(exist_ok=True)

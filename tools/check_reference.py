@@ -131,7 +131,9 @@ def row(check: Any, found: Seen) -> str:
     complaints = "<br>".join(cell(text) for text in found.complaints)
     # roles first: they mend without a person
     remedies = sorted(found.remedies, key=lambda name: not name.startswith("`"))
-    return f"| `{check.id}`{marks} | {check.severity} | {cell(title)} | {complaints} | {', '.join(remedies)} |"
+    # the guides point at single checks; GitHub gives headings an anchor, not rows
+    anchor = f'<a id="{check.id.lower()}"></a>'
+    return f"| `{check.id}`{anchor}{marks} | {check.severity} | {cell(title)} | {complaints} | {', '.join(remedies)} |"
 
 
 def reference() -> str:

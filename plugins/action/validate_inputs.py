@@ -19,6 +19,12 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import ArgumentTypeError, ElementError
 from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
+from ansible.utils.vars import load_extra_vars
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import fleet
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env import spec as dev_spec
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.schema import names as dev_names
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.schema import values_along
 
 try:  # Where a value was written down; no public interface to it yet
     from ansible._internal._datatag._tags import Origin
@@ -27,8 +33,15 @@ except ImportError:
 
 COLLECTION = "gpuready.bootstrap"
 SHARED_PREFIX = "gpuready_"
+# how the default of a role reads the specification of the development environment, and its expression for the target
+DEV_LOOKUP = "gpuready.bootstrap.dev_spec'"
+DEV_TARGET = re.compile(r"\btarget=(.+?)(?=,\s*\w+=|\)[^()]*\}\}|\)\s*$)", re.DOTALL)
+# whether the engine takes images from registry mirrors of others
+THIRD_PARTY = ("mirrors_third_party_registries", "gpuready_mirror_third_party_registries")
 SECRET = re.compile(r"(^|_)(password|passphrase|secret|token)s?$")
 SHOWN_CHARACTERS = 80
+# in the error of a template that cannot be computed yet
+NEEDS_FACTS = re.compile(r"gpu_host|'ansible_")
 
 
 class Problem(NamedTuple):
@@ -82,6 +95,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
+
+
+def third_party(templar: Any, variables: Mapping[str, Any]) -> bool:
+    """Whether registry mirrors of others are allowed on the host; not, where that cannot be told yet."""
+    name = next((one for one in THIRD_PARTY if one in variables), None)
+    try:
+        return name is not None and str(templar.template(variables[name])).lower() in ("true", "yes", "on", "1")
+    except AnsibleError:
+        return False
 
 
 def wrong_value(name: str, option: Mapping[str, Any], value: Any) -> str:
@@ -148,6 +170,10 @@ class ActionModule(ActionBase):
             problems += found
             count += judged
         problems += self._misspelt(roles, variables, set(arguments["known"]))
+        found, judged = self._judge_dev_spec([roles[name] for name in wanted], variables, set(arguments["known"]))
+        problems += found
+        count += judged
+        problems += self._judge_fleet(variables)
 
         result.update(changed=False, checked_roles=wanted, count=count)
         if problems:
@@ -197,7 +223,7 @@ class ActionModule(ActionBase):
                 value = plain(templar.template(raw))
             except AnsibleError as error:
                 # A default may need facts or the role's own vars; a user's value may need facts. Both come later.
-                if by_user and not re.search(r"gpu_host|'ansible_", str(error)):
+                if by_user and not NEEDS_FACTS.search(str(error)):
                     text = f"its value cannot be computed: {error}"
                     problems.append(Problem(name, role.name, text, origin_of(raw)))
                 continue
@@ -206,6 +232,73 @@ class ActionModule(ActionBase):
             if text:
                 problems.append(self._wrong(role, name, text, raw, by_user, variables))
         return problems, count
+
+    def _judge_dev_spec(
+        self, wanted: list[Role], variables: Mapping[str, Any], known: set[str]
+    ) -> tuple[list[Problem], int]:
+        """The problems of the variables dev_*, and how many could be judged already."""
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+        problems: list[Problem] = []
+        given: dict[str, Any] = {}
+        mine = [name for name in dev_names(variables) if name not in known]
+        for name in mine:
+            try:
+                given[name] = plain(templar.template(variables[name]))
+            except AnsibleError as error:
+                if not NEEDS_FACTS.search(str(error)):
+                    text = f"its value cannot be computed: {error}"
+                    problems.append(Problem(name, "", text, origin_of(variables[name])))
+        found = dev_spec.mistakes(given)
+        if not found and len(given) == len(mine):
+            targets = self._dev_targets(wanted, variables, bool(mine))
+            rules = [dev_spec.problems(given, target, third_party(templar, variables)) for target in targets]
+            found = list(dict.fromkeys(text for texts in rules for text in texts))
+        keys = {str(key): key for key in variables}
+        for text in found:
+            path, _colon, words = text.partition(": ")
+            origin = origin_of(*values_along(text, variables), keys.get(re.split(r"[.\[ ]", path)[0], ""))
+            problems.append(Problem(path, "", words, origin))
+        return problems, len(given)
+
+    def _judge_fleet(self, variables: Mapping[str, Any]) -> list[Problem]:
+        """The problems of what the keywords of plays read, which no inventory can set."""
+        values: dict[str, Any] = {}
+        for name in fleet.PLAY_VARIABLES:
+            if name in variables:
+                try:
+                    values[name] = plain(self._templar.template(variables[name]))
+                except AnsibleError:
+                    values[name] = variables[name]
+        if not values:
+            return []
+        play = self._task.get_play() if hasattr(self._task, "get_play") else None
+        effective = {**(play.get_vars() if play else {}), **load_extra_vars(self._loader)}
+        keys = {str(key): key for key in variables}
+        return [
+            Problem(name, "", text, origin_of(variables[name], keys[name]))
+            for name, text in fleet.problems(values, effective)
+        ]
+
+    def _dev_targets(self, wanted: list[Role], variables: Mapping[str, Any], any_given: bool) -> list[str]:
+        """What the roles that read the specification make of it; without such a role what holds for each of them."""
+        targets: set[str] = set()
+        for role in wanted:
+            available = {**role.defaults, **variables}
+            templar = self._templar.copy_with_new_env(available_variables=available)
+            for raw in role.defaults.values():
+                _before, lookup, arguments = str(raw).partition(DEV_LOOKUP)
+                if lookup:
+                    target = DEV_TARGET.search(arguments)
+                    targets.add(self._dev_target(templar, target[1]) if target else "container")
+        return sorted(targets) or (["files"] if any_given else [])
+
+    @staticmethod
+    def _dev_target(templar: Any, expression: str) -> str:
+        try:
+            target = str(templar.template(trust_as_template(f"{{{{ {expression} }}}}")))
+        except AnsibleError:
+            target = ""  # it needs facts: what holds for each target is judged now
+        return target if target in dev_spec.TARGETS else "files"
 
     @staticmethod
     def _wrong(role: Role, name: str, text: str, raw: Any, by_user: bool, variables: Mapping[str, Any]) -> Problem:

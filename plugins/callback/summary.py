@@ -15,7 +15,7 @@ author:
 description:
   - Collects the reports of C(gpuready.bootstrap.gpu_readiness) and prints one block for each host when the run ends,
     and one line for all hosts when there are several.
-  - Says nothing in a run without such a report.
+  - Says nothing in a run without such a report, unless hosts could not be reached or did not have their turn.
   - Writes one HTML page for all hosts of the run, C(readiness.html), in the folder of the reports.
   - Prints the plans of C(gpuready.bootstrap.gpu_plan) where the task asks for it
     (O(gpuready.bootstrap.gpu_plan#module:show)).
@@ -52,10 +52,14 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.termi
     table_lines,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness_files import load_snapshot, write_page
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.warm import warm
 
 if TYPE_CHECKING:
     from ansible.executor.stats import AggregateStats
     from ansible.executor.task_result import CallbackTaskResult
+    from ansible.inventory.host import Host
+    from ansible.playbook.play import Play
+    from ansible.playbook.task import Task
 
 try:
     import rich.console
@@ -65,6 +69,8 @@ try:
 except ImportError:
     HAS_RICH = False
 
+# The first task of the playbooks that have much to do
+ROAD_BEGINS = "gpuready.bootstrap.validate_inputs"
 DEFAULT_WIDTH = 100
 MAX_WIDTH = 160
 
@@ -84,6 +90,22 @@ class CallbackModule(CallbackBase):
         # host -> the lines of its plan, or of a folder's plans
         self.plans: dict[str, list[str]] = {}
         self.failures: dict[str, str] = {}
+        # whether the play gives hosts their turn in batches, and who has had it: a run that ends early leaves hosts out
+        self.by_turns = False
+        self.had_turn: set[str] | None = None
+
+    def v2_playbook_on_play_start(self, play: Play) -> None:
+        self.by_turns = bool(getattr(play, "serial", None))
+        if self.by_turns and self.had_turn is None:
+            self.had_turn = set()
+
+    def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
+        if task.action == ROAD_BEGINS:
+            warm()
+
+    def v2_runner_on_start(self, host: Host, task: Task) -> None:
+        if self.by_turns and self.had_turn is not None:
+            self.had_turn.add(host.get_name())
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         self._keep(result)
@@ -104,26 +126,30 @@ class CallbackModule(CallbackBase):
             self._print([[], *([(line, "")] for line in table)])
         for folder in self.folders:
             self._print([[], *table_lines(folder["hosts"]), [], *_page_line(folder["report_files"].get("page"))])
-        if not self.reports:
-            return
         lost = [host for host in stats.processed if self._ended_badly(stats, host)]
+        unreachable = sorted(host for host in lost if stats.summarize(host)["unreachable"])
+        untouched = [] if self.had_turn is None else sorted(set(stats.processed) - self.had_turn - set(lost))
+        silent = sorted(host for host in lost if host not in self.reports)
+        if not self.reports:
+            if unreachable or untouched:
+                self._print([[], fleet_line([], [], silent, unreachable, untouched), []])
+            return
         stopped = {
             host: self.failures.get(host, "a task failed")
             for host in lost
             if host in self.reports and self.reports[host]["exit_code"] < 2
         }
-        silent = sorted(host for host in lost if host not in self.reports)
         lines: list[Line] = [[]]
         if context.CLIARGS.get("check"):
             lines += [[("check mode: judged as the hosts are now, before the predicted changes", "bold")], []]
         for host, report in sorted(self.reports.items()):
             lines += report_lines(report, width=width, show_all=self.get_option("show_all"), stopped=stopped.get(host))
             lines.append([])
-        if len(self.reports) + len(silent) > 1:
+        if len(self.reports) + len(silent) + len(untouched) > 1 or unreachable:
             reports = [report for _host, report in sorted(self.reports.items())]
-            lines += [fleet_line(reports, sorted(stopped), silent), []]
+            lines += [fleet_line(reports, sorted(stopped), silent, unreachable, untouched), []]
         for path in self.pages:
-            lines += [self._page(path, stopped, silent), []]
+            lines += [self._page(path, stopped, sorted([*silent, *untouched])), []]
         self._print(lines)
 
     def _page(self, path: str, stopped: Mapping[str, str], silent: Sequence[str]) -> Line:

@@ -49,7 +49,8 @@ _value:
     - C(refusals) and C(warnings), lists of sentences. Where something is refused, all else is as without inputs.
     - C(todo), whether there is anything of these, or something to measure.
     - C(measure), whether something must be measured first; C(candidates) by service, and their C(key).
-    - C(settings) by option of M(gpuready.bootstrap.package_mirrors).
+    - C(settings) by option of M(gpuready.bootstrap.package_mirrors). Of the proxy only C(used) and C(no_proxy) are
+      there, since its addresses may hold a password.
     - C(choices), by service the C(site), the C(urls) in order, and C(why); C(addresses), the first address by service.
   type: dictionary
 """

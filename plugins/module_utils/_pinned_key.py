@@ -94,7 +94,9 @@ class PinnedKey:
             raise SourceError(f"key_url {redact_url(url)!r} is neither http, https nor file")
         # Here and not above: a second run downloads nothing, and this import takes a quarter of its time on the host
         from ansible.module_utils.urls import open_url
+        from ansible_collections.gpuready.bootstrap.plugins.module_utils import _login_proxies as login_proxies
 
+        login_proxies.lend()
         reason = ""
         try:
             with open_url(url, timeout=self.params["timeout"], http_agent="gpuready") as response:

@@ -142,6 +142,7 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_pending
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGateError
 
 Data = dict[str, Any]
+ROOT_ONLY = 0o600
 
 
 class Change:
@@ -233,13 +234,24 @@ class Change:
             if content is None:
                 self.gate.remove(self.path)
             else:
-                self.gate.write(self.path, content, shared=True, meta=meta)
+                mode = self._mode(meta["owned"])
+                meta = {**meta, "for_root": True if mode == ROOT_ONLY else None}
+                self.gate.write(self.path, content, mode, shared=True, meta=meta)
         if self.module.check_mode or not self.keys:
             return
         if self.daemon.running:
             self._reload(wanted)
         elif not self.daemon.installed:
             self._settle()  # the first start reads it
+
+    def _mode(self, owned: Data) -> int | None:
+        """For root alone while a password of ours is in the file (dockerd is root); its former mode afterwards."""
+        if secrets_in(owned):
+            return ROOT_ONLY
+        record = self.gate.record(self.path)
+        if record is not None and record.meta.get("for_root"):
+            return int(record.mode or "0644", 8)
+        return None
 
     def _reload(self, wanted: Data) -> None:
         if not self.module.params["reload"]:

@@ -33,6 +33,16 @@ options:
     description: Seconds to wait until nobody else uses the driver. Services are not stopped before that.
     type: int
     default: 0
+  kernel_use:
+    description:
+      - What to do with V(unloaded) where no process uses the driver, but the kernel itself does, as for a console on
+        the GPU, or shows none of its modules. Only a boot without the driver removes it then.
+      - V(refuse) is an error. V(leave) leaves the modules in memory, which RV(left) says; services that were stopped
+        are started again.
+    type: str
+    choices: [refuse, leave]
+    default: refuse
+    version_added: 0.2.0
   timeout:
     description: Seconds that each command may take.
     type: int
@@ -80,6 +90,11 @@ unloaded:
   type: list
   elements: str
   sample: [nvidia_uvm, nvidia]
+left:
+  description: Why the modules stay in memory until the machine boots without the driver; empty where they do not.
+  returned: always
+  type: str
+  sample: ""
 services:
   description: Units that were stopped, or would be in check mode.
   returned: always
@@ -116,6 +131,10 @@ class ModulesError(Exception):
     """The modules stay as they are; the text is one sentence for the user."""
 
 
+class LeftError(Exception):
+    """Nothing but a boot removes the modules, and that is accepted; the text says why."""
+
+
 class GpuModules:
     """The modules as they are and as they shall be."""
 
@@ -128,6 +147,7 @@ class GpuModules:
         self.unloaded: list[str] = []
         self.stopped: list[str] = []
         self.notes: list[str] = []
+        self.left = ""
         self.changed = False
 
     def run(self) -> None:
@@ -138,7 +158,13 @@ class GpuModules:
             if state == "reloaded":
                 self._load_missing()
         else:
-            self._exchange(state)
+            try:
+                self._exchange(state)
+            except LeftError as why:
+                self.left = str(why)
+
+    def _may_leave(self) -> bool:
+        return bool(self.params["state"] == "unloaded" and self.params["kernel_use"] == "leave")
 
     # -- loading ---------------------------------------------------------------------------------------------
     def _load_missing(self) -> None:
@@ -175,7 +201,8 @@ class GpuModules:
     def _exchange(self, state: str) -> None:
         modules = self.kernel.modules()
         if not modules and state == "unloaded":
-            raise ModulesError("the kernel shows no module of the loaded driver, so only a reboot can remove it")
+            text = "the kernel shows no module of the loaded driver, so only a reboot can remove it"
+            raise LeftError(text) if self._may_leave() else ModulesError(text)
         self._wait()
         self.changed = True
         if self.check:
@@ -224,6 +251,8 @@ class GpuModules:
 
     def _refuse(self, busy: list[str]) -> None:
         self.changed = False
+        if self._only_counted(busy) and self._may_leave():
+            raise LeftError(f"the driver is in use by {'; '.join(busy)}")
         waited = f" after {self.params['wait_s']} s" if self.params["wait_s"] else ""
         raise ModulesError(
             f"the driver is in use{waited} by {'; '.join(busy)}; end that first, or set wait_s, or reboot when it suits"
@@ -275,6 +304,7 @@ class GpuModules:
             "version_after": self.kernel.version(),
             "holders": [{name: getattr(holder, name) for name in fields} for holder in self.holders],
             "unloaded": self.unloaded,
+            "left": self.left,
             "services": self.stopped,
             "notes": self.notes,
         }
@@ -290,6 +320,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["loaded", "unloaded", "reloaded"], "required": True},
             "services": {"type": "list", "elements": "str", "default": []},
             "wait_s": {"type": "int", "default": 0},
+            "kernel_use": {"type": "str", "choices": ["refuse", "leave"], "default": "refuse"},
             "timeout": {"type": "int", "default": 120},
         },
         supports_check_mode=True,

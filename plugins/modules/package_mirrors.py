@@ -356,6 +356,11 @@ def main() -> None:
         module.fail_json(msg=f"Package mirrors: {str(error).rstrip('.')}. Nothing was changed.", **gate.result())
     for text in advice if gate.changed else []:
         module.warn(text)
+    if gate.changed and docker.restart_needed:
+        module.warn(
+            "Docker takes its new settings over when it starts next; the role docker_engine restarts it, or restart "
+            "docker.service when no container must go on"
+        )
     if gate.kept:
         module.warn(f"not as before, since somebody else changed them: {', '.join(gate.kept)}")
     module.exit_json(

@@ -14,6 +14,8 @@ description:
     argument specifications of these roles, and reports all problems of all roles in one message.
   - Refuses names that begin like an input of a role of this collection (C(<role>_) or C(gpuready_)) and are none, and
     names the nearest one that exists.
+  - Judges the specification of the development environment, the variables C(dev_*), in the same way, with all that must
+    go together in it. What only a container or only a rented machine needs is asked for if a named role makes one.
   - Runs on the controller only and opens no connection. Values that need facts of the host are left to the role itself.
 author:
   - The gpuready authors (@gpuready)
@@ -73,7 +75,7 @@ errors:
       type: str
       sample: docker_engine_state
     role:
-      description: Role that reads it. Empty for an unknown name with the prefix C(gpuready_).
+      description: Role that reads it. Empty for an unknown name with the prefix C(gpuready_), and for C(dev_*).
       type: str
       sample: docker_engine
     text:

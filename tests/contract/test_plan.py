@@ -128,7 +128,7 @@ def test_playbooks_hand_on_every_wish() -> None:
     driver = load_yaml(ROOT / "roles" / "nvidia_driver" / "vars" / "main.yml")["__nvidia_driver_wishes"]
     (plan,) = [task for task in load_yaml(ROOT / "playbooks" / "plan.yml")[0]["tasks"] if task["name"] == "Plan"]
     (site,) = [
-        task for task in load_yaml(ROOT / "playbooks" / "site.yml")[0]["pre_tasks"] if "gpu_plan" in " ".join(task)
+        task for task in load_yaml(ROOT / "playbooks" / "site.yml")[1]["pre_tasks"] if "gpu_plan" in " ".join(task)
     ]
     for software in (plan["vars"]["__plan_software"], site["vars"]["__gpuready_software"]):
         assert set(driver) | set(software) == {field.name for field in fields(Wishes)}

@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import commands
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.data import load
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
 from helpers import ROLES, ROOT, load_yaml, role_files
 
 READINESS = sorted((ROOT / "plugins" / "plugin_utils" / "readiness").rglob("*.py"))
 INPUTS = {option for name in ROLES for option in role_files(name).options}
+# the specification of the environment, and its keys one by one
+for name, option in load("dev_spec")["options"].items():
+    INPUTS |= {f"dev_{name}", *(f"dev_{name}_{key}" for key in option.get("options") or {})}
 
 
 def plays() -> Iterator[tuple[str, str, list[str]]]:

@@ -22,7 +22,7 @@ back() {
   [ ! -e "$keep/${1##*/}" ] || { cat "$keep/${1##*/}" > "$1"; touch -r "$keep/${1##*/}" "$1"; rm "$keep/${1##*/}"; }
 }
 # the driver is installed, its module is not loaded
-unload() { over /proc/driver; rm -f /dev/nvidia*; }
+unload() { over /proc/driver; rm -rf /dev/nvidia* /sys/module/nvidia*; }
 load() { umount /proc/driver; nvidia-modprobe; }
 # a journalctl that comes first in PATH: the sandbox's kernel is that of the machine around it
 log() {
@@ -296,7 +296,7 @@ TORCH""",
     ),
     Breakage(
         "proxy only in the shell",
-        "echo 'https_proxy=http://127.0.0.1:3128' | instead /etc/environment",
+        "printf 'https_proxy=http://127.0.0.1:3128\\nno_proxy=*\\n' | instead /etc/environment",
         "back /etc/environment",
         {
             "PRE-DNS-PROXY": (

@@ -30,3 +30,8 @@ def host(first_run: str) -> lab.Host:
 def bare() -> lab.Host:
     """A bare host that tests may break."""
     return lab.start("gpuready-faults", "molecule/inventory")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The rollback last: it takes away what the other tests look at."""
+    items.sort(key=lambda item: item.path.name == "test_rollback.py")

@@ -11,7 +11,7 @@ import pytest
 from lab import KEY, STATE, Host
 
 SSH_PORT, JUPYTER_PORT = 40022, 40888
-TOKEN = "/opt/gpuready/dev/secrets/jupyter_token"
+TOKEN = "/opt/gpuready/gpuready-dev/secrets/jupyter_token"
 
 
 def login(host: Host, command: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -64,7 +64,7 @@ def test_no_secret_in_image_compose_file_or_process_list(host: Host) -> None:
     assert len(token) >= 24
     shown = host.ssh(
         "docker inspect gpuready-dev; docker history --no-trunc $(docker inspect -f '{{.Image}}' gpuready-dev);"
-        " ps axww; cat /opt/gpuready/dev/compose.yaml"
+        " ps axww; cat /opt/gpuready/gpuready-dev/compose.yaml"
     )
     assert token not in shown
     assert host.ssh(f"stat -c %a {TOKEN}") == "400"

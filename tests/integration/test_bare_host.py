@@ -76,6 +76,6 @@ def test_a_host_without_gpu_is_refused(bare: Host) -> None:
 
 def test_a_dev_container_without_keys_is_refused_before_anything_is_changed(bare: Host) -> None:
     before = bare.footprint()
-    run = bare.site("-e", '{"dev_container_authorized_keys": []}')
+    run = bare.site("-e", '{"dev_ssh_authorized_keys": []}')
     assert bare.footprint() == before
-    assert run.rc != 0 and "dev_container_authorized_keys is empty" in run.errors
+    assert run.rc != 0 and "dev_ssh.authorized_keys: there is no key" in run.errors

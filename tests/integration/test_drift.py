@@ -27,13 +27,13 @@ class Drift(NamedTuple):
 
 def edited(path: str, roles: set[str], container_lives: bool = True) -> Drift:
     """A line added by hand to a managed file; mended means: the same bytes as before."""
-    damage = f"cp -p {path} /root/before-drift && echo '# a hand edit' >> {path}"
-    return Drift(f"edited {path}", damage, f"cmp {path} /root/before-drift", roles, container_lives)
+    damage = f"cp -p {path} /run/before-drift && echo '# a hand edit' >> {path}"
+    return Drift(f"edited {path}", damage, f"cmp {path} /run/before-drift", roles, container_lives)
 
 
 DAEMON = "/etc/docker/daemon.json"
 SOURCES = "/etc/apt/sources.list /etc/apt/sources.list.d"
-TOKEN = "/opt/gpuready/dev/secrets/jupyter_token"
+TOKEN = "/opt/gpuready/gpuready-dev/secrets/jupyter_token"
 TOOLKIT_CONFIG = "/etc/nvidia-container-runtime/config.toml"
 HEALTHY = "docker inspect -f '{{.State.Health.Status}}' gpuready-dev | grep -qx healthy"
 OLD_TOOLKIT = " ".join(
@@ -135,9 +135,9 @@ DRIFTS = [
         f"grep -rqs 127.0.0.1:8098 {SOURCES}",
         {"mirrors"},
     ),
-    edited("/opt/gpuready/dev/build/Dockerfile", {"dev_container"}),
-    edited("/opt/gpuready/dev/compose.yaml", {"dev_container"}),
-    edited("/opt/gpuready/dev/secrets/authorized_keys", {"dev_container"}),
+    edited("/opt/gpuready/gpuready-dev/build/Dockerfile", {"dev_container"}),
+    edited("/opt/gpuready/gpuready-dev/compose.yaml", {"dev_container"}),
+    edited("/opt/gpuready/gpuready-dev/secrets/authorized_keys", {"dev_container"}),
     Drift(
         "token readable by all",
         f"chmod 0644 {TOKEN}",

@@ -52,7 +52,7 @@ def broken() -> lab.Host:
     host = lab.start("gpuready-faults", "molecule/inventory")
     run_and_kill(host, "docker_engine : Present | Install the engine", "dpkg --status-fd", 0.6)
     assert host.ssh("dpkg --audit; docker info", check=False) != "", "the kill left no trace"
-    run_and_kill(host, "dev_container : Present | Build the image", "docker-buildx|buildx build", 6)
+    run_and_kill(host, "dev_container : Build | Make the image", "docker-buildx|buildx build", 6)
     assert host.ssh("docker ps -q --filter name=gpuready-dev") == ""
     return host
 

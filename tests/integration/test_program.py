@@ -41,9 +41,11 @@ def test_a_ready_host_gives_status_0_the_report_and_progress(host: Host, tempora
     done = program(host, temporary, "--json", str(target))
     assert done.returncode == READY, done.stdout[-4000:] + done.stderr[-2000:]
     document: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
-    assert (document["status"], document["errors"]) == ("successful", {})
-    assert list(document["reports"]) == [host.name]
-    report = document["reports"][host.name]
+    assert (document["schema"], document["status"]) == ("gpuready.outcome/1", "successful")
+    assert list(document["hosts"]) == [host.name]
+    found = document["hosts"][host.name]
+    assert (found["verdict"], found["error"], found["changed"]) == ("ready", None, 0)
+    report = found["report"]
     assert (report["schema"], report["host"]) == ("gpuready.report/1", host.name)
     assert (report["verdict"], report["exit_code"]) == ("ready", done.returncode)
     assert {"preflight", "driver", "container", "dev"} <= {result["stage"] for result in report["results"]}
@@ -60,8 +62,9 @@ def test_a_bad_value_gives_status_2_one_named_error_and_no_residue(host: Host, t
     done = program(host, temporary, "--json", str(target), "-e", "docker_engine_source=nonsense")
     assert done.returncode == NOT_READY, done.stdout[-4000:] + done.stderr[-2000:]
     document: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
-    assert (document["status"], document["reports"]) == ("failed", {})
-    for text in (document["errors"][host.name], done.stdout):
+    found = document["hosts"][host.name]
+    assert (document["status"], found["verdict"], found["report"]) == ("failed", "failed", None)
+    for text in (found["error"]["msg"], done.stdout):
         assert "docker_engine_source" in text and "nonsense" in text and "distribution" in text
     assert host.footprint() == before
     assert residue(temporary) == []

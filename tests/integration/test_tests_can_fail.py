@@ -26,7 +26,7 @@ CASES = {
     ),
     "the key is removed": Case(
         "dev_container/tests/test_dev_container.py::test_the_key_opens_it",
-        ": > /opt/gpuready/dev/secrets/authorized_keys",
+        ": > /opt/gpuready/gpuready-dev/secrets/authorized_keys",
     ),
     "daemon.json is edited by hand": Case(
         "docker_engine/tests/test_docker_engine.py::test_the_daemon_lives_by_its_file",

@@ -11,6 +11,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import settings
+
+# Property tests have no time limit for one example: a busy machine is no fault of the code
+settings.register_profile("gpuready", deadline=None)
+settings.load_profile("gpuready")
 
 PROJECT = Path(__file__).resolve().parents[2]
 

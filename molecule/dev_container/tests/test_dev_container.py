@@ -14,7 +14,7 @@ from testinfra.host import Host
 
 STATE = Path(__file__).resolve().parents[3] / ".sandbox"
 SSH_PORT, JUPYTER_PORT = 40022, 40888
-TOKEN = "/opt/gpuready/dev/secrets/jupyter_token"
+TOKEN = "/opt/gpuready/gpuready-dev/secrets/jupyter_token"
 
 
 def login(host: Host, command: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -109,7 +109,7 @@ def test_the_token_stands_in_one_file_only(host: Host) -> None:
     image = inspect(host)["Image"]
     shown = host.check_output(
         f"docker inspect gpuready-dev {image}; docker history --no-trunc {image}; ps axww;"
-        " cat /opt/gpuready/dev/compose.yaml"
+        " cat /opt/gpuready/gpuready-dev/compose.yaml"
     )
     assert token not in shown
 

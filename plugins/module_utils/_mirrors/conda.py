@@ -3,15 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A file of our own for conda and mamba: channels, where they are fetched, the proxy.
 
-Facts (conda 26, conda/base/constants.py SEARCH_PATH and base/context.py):
+Facts (conda 26, conda/base/constants.py SEARCH_PATH and base/context.py; what conda itself says of the file is in
+tests/fixtures/mirrors/conda_config.json):
 - conda reads /etc/conda/.condarc, /etc/conda/condarc, /etc/conda/condarc.d/*.yml, then /var/lib/conda, the folder of
   the installation ($CONDA_ROOT/.condarc), $XDG_CONFIG_HOME/conda, ~/.conda, ~/.condarc, the environment
-  ($CONDA_PREFIX/.condarc), $CONDARC. What comes later wins; lists and maps are merged. mamba 2 reads the same places.
-- `defaults` is asked when no file names a channel, or when one names it, as Miniconda's own $CONDA_ROOT/.condarc does.
+  ($CONDA_PREFIX/.condarc), $CONDARC. What comes later wins; lists and maps are merged, later ones first. mamba 2 reads
+  the same places, but takes each map whole, from the last file that has it (2.8.1, api/configuration_impl.hpp).
+- `defaults` is asked when a file names it, as Miniconda's own $CONDA_ROOT/.condarc does; older condas ask it also when
+  no file names a channel (26.7 asks nobody then; conda's documentation announced that for 25.3).
 - `nodefaults` means something in an environment.yml only. In a condarc conda and mamba take it for the name of a
   channel and ask the server for it (mamba issues 3841, 4028), so it is not written.
 - custom_channels holds the address above the channel, to which its name is added; mirrored_channels holds whole
   addresses and is understood by mamba 2 only; conda ignores a key that it does not know.
+- mamba asks the channels of mirrored_channels always, and before all others (api/channel_loader.cpp; its pull request
+  4395). Miniforge writes that key into $CONDA_ROOT/.condarc since 2025-09, so that its mamba passes over ours.
 - Anaconda's own channels need a licence in larger organisations, so they are only written on an explicit wish.
 """
 

@@ -3,13 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Variables for every login: single lines of /etc/environment, and a profile script of our own.
 
-/etc/environment is read by pam_env (login, sshd, sudo, cron), and its readers differ (Linux-PAM pam_env.c, sudo's
-env_file, systemd's environment.d, to which Debian links the file): "#" ends a value even inside quotes; quotes inside
-a value, backslashes and "$" mean something to some. So such values are refused. Of a name that stands twice the last
-one counts.
+/etc/environment is read by pam_env (login, sshd, su, cron; not for sudo on Debian), and its readers differ (Linux-PAM
+pam_env.c, sudo's env_file, systemd's environment.d, to which Debian links the file): "#" ends a value even inside
+quotes; quotes inside a value, backslashes and "$" mean something to some. So such values are refused. Of a name that
+stands twice the last one counts.
 
-A value with a password goes to /etc/environment only, with mode 0600: pam_env runs as root for sshd, login, su, sudo
-and cron, so they still hand it on. What reads the file as the user (the user's own systemd, a locked screen's PAM) does
+A value with a password goes to /etc/environment only, with mode 0600: pam_env runs as root for sshd, login, su and
+cron, so they still hand it on. What reads the file as the user (the user's own systemd, a locked screen's PAM) does
 not see the variables then. It keeps the password from services and containers, not from who can log in. The profile
 script is read by the user's own shell and has to be readable for all, so it never holds one.
 """

@@ -61,14 +61,12 @@ class Editor:
             return text
         lines = _lines(text)
         found = [option for option in self._options(lines) if option.name == self.same(key)]
-        line = None if value is None else self.form.format(key=key, value=value) + "\n"
         for option in reversed(found):
             own = lines[option.start : option.end]
-            new = [line] if line is not None and option is found[0] else []
-            indented = " " * option.indent
-            lines[option.start : option.end] = [*(indented + n for n in new), *(n for n in own if _is_comment(n))]
-        if line is not None and not found:
-            self._insert(lines, line)
+            new = [self._line(key, value, option.indent)] if value is not None and option is found[0] else []
+            lines[option.start : option.end] = [*new, *(n for n in own if _is_comment(n))]
+        if value is not None and not found:
+            self._insert(lines, key, value)
         out = "".join(lines)
         return out if text.endswith("\n") or not found else out.rstrip("\n")
 
@@ -94,19 +92,24 @@ class Editor:
                     found.append(current)
         return found
 
-    def _insert(self, lines: list[str], line: str) -> None:
+    def _line(self, key: str, value: str, indent: int) -> str:
+        """A key with its value. Each further line of a value that somebody else gave stands deeper than the key."""
+        blanks = " " * indent
+        below = value.replace("\n", f"\n{blanks}    ")
+        return f"{blanks}{self.form.format(key=key, value=below)}\n"
+
+    def _insert(self, lines: list[str], key: str, value: str) -> None:
         options = self._options(lines)
         start = _first(n for n, found in enumerate(lines) if self._is_header(found) and not _inside(options, n))
         if start is None:
             gap = ("" if not lines or lines[-1].endswith("\n") else "\n") + ("\n" if "".join(lines).strip() else "")
-            lines.append(f"{gap}[{self.section}]\n{line}")
+            lines.append(f"{gap}[{self.section}]\n{self._line(key, value, 0)}")
             return
         options = [option for option in options if option.start > start]
         end = max([start + 1, *(option.end for option in options)])
         # as deep as its neighbours: a deeper line would continue the value above, a shallower one ends nothing
-        indent = " " * (options[-1].indent if options else 0)
         lines[end - 1] = lines[end - 1].rstrip("\n") + "\n"
-        lines.insert(end, indent + line)
+        lines.insert(end, self._line(key, value, options[-1].indent if options else 0))
 
     def _is_header(self, line: str) -> bool:
         match = _HEADER.match(line.strip())

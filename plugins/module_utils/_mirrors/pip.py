@@ -40,14 +40,19 @@ def get(text: str, key: str) -> str | None:
 
 def update(text: str, values: Mapping[str, Any]) -> str:
     """The text with keys of [global] set, or removed where the value is None. An empty value is not set."""
-    check(text)
     keyed.filled(values)  # refuses what would end the line
-    for key, value in values.items():
-        if value != "":
-            text = _EDITOR.set(text, key, None if value is None else str(value))
-    return text
+    return _edit(text, values)
 
 
 def undo(text: str, written: Mapping[str, Any], original: str) -> str:
     """The text without what was written, where it is still as written."""
-    return keyed.undo(text, written, original, update, get)
+    return keyed.undo(text, written, original, _edit, get)
+
+
+def _edit(text: str, values: Mapping[str, Any]) -> str:
+    """As `update`; a value of the original may span lines."""
+    check(text)
+    for key, value in values.items():
+        if value != "":
+            text = _EDITOR.set(text, key, None if value is None else str(value))
+    return text

@@ -15,6 +15,9 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text 
 File = dict[str, str]
 _OURS = "# Managed by gpuready.bootstrap.docker_engine: changes made here are overwritten.\n"
 PROXY = "/etc/systemd/system/docker.service.d/gpuready-proxy.conf"
+# systemd takes only *.conf in that folder for drop-ins. A file of its own: "systemctl show" tells every user of the
+# machine what Environment= says, and of a file only its name
+PROXY_VARIABLES = "/etc/systemd/system/docker.service.d/gpuready-proxy.env"
 HOLD = "/etc/apt/preferences.d/gpuready-docker-engine-hold"
 UNATTENDED = "/etc/apt/apt.conf.d/52gpuready-docker-engine"
 LOCKS = "/etc/dnf/plugins/versionlock.list"
@@ -80,20 +83,23 @@ def masked(value: Any) -> Any:
 
 
 def proxy_files(inputs: Mapping[str, Any], engine: int) -> list[File]:
-    """The drop-in that gives an old daemon its proxies; readable by root, since an address may hold a password."""
+    """What gives an old daemon its proxies: a drop-in, and variables that only root reads: they may hold a password."""
     if not inputs["proxies"] or engine >= PROXIES_SINCE:
         return []
     lines = [
-        f'Environment="{_PROXY_VARIABLES[name]}={_quoted(str(value))}"'
+        f'{_PROXY_VARIABLES[name]}="{_quoted(str(value))}"\n'
         for name, value in sorted(inputs["proxies"].items())
         if value
     ]
-    return [{"path": PROXY, "content": _OURS + "[Service]\n" + "\n".join(lines) + "\n", "mode": "0600"}]
+    return [
+        {"path": PROXY_VARIABLES, "content": _OURS + "".join(lines), "mode": "0600"},
+        {"path": PROXY, "content": f"{_OURS}[Service]\nEnvironmentFile={PROXY_VARIABLES}\n", "mode": "0644"},
+    ]
 
 
 def _quoted(value: str) -> str:
-    """As systemd reads it: % begins a specifier, and passwords in addresses are full of it."""
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    """As systemd reads a value between double quotes in a file (systemd.exec(5), EnvironmentFile); % is plain there."""
+    return re.sub(r'(["\\\\`$])', r"\\\1", value)
 
 
 def hold_files(versions: Mapping[str, str]) -> list[File]:

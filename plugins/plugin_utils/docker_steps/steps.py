@@ -171,13 +171,14 @@ class _Steps:
     def _daemon(self) -> dict[str, Any]:
         service = self._part("services").get("docker.service") or {}
         proxy = [] if self.mistakes else configuration.proxy_files(self.inputs, self.engine)
+        ours = [configuration.PROXY, configuration.PROXY_VARIABLES]
         return {
             "settings": self.settings,
             "settings_stamp": self.stamp,
             "settings_right": self._settings_right(),
             "proxy_files": proxy,
             "proxy_right": self._files_right(proxy, configuration.PROXY),
-            "watched": [configuration.PROXY] if proxy or configuration.PROXY in self.files else [],
+            "watched": ours if proxy or any(path in self.files for path in ours) else [],
             "loaded": service.get("load") == "loaded",
             "down": service.get("active") != "active",
             "service_right": (service.get("active"), service.get("enabled")) == ("active", "enabled"),

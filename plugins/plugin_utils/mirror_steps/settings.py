@@ -137,11 +137,7 @@ class Settings:
         url = self._url("node")
         return {"NVM_NODEJS_ORG_MIRROR": url, "FNM_NODE_DIST_MIRROR": url} if url else {}
 
-    def _proxy(self) -> dict[str, str]:
-        urls = dict(self.wishes.proxy) if self._present() else {}
-        used = any(urls.values())
-        return {
-            "http": urls.get("http", ""),
-            "https": urls.get("https", ""),
-            "no_proxy": ",".join(self.no_proxy) if used else "",
-        }
+    def _proxy(self) -> dict[str, Any]:
+        """Without its addresses, which may hold a password: results show what a task loops over."""
+        used = self._present() and any(self.wishes.proxy.values())
+        return {"used": used, "no_proxy": ",".join(self.no_proxy) if used else ""}

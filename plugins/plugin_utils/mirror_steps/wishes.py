@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.addresses import (
     has_password,
+    hidden,
     is_address,
     is_web,
     shown,
@@ -23,6 +24,15 @@ POLICIES = ("official", "official_then_mirror", "mirror")
 SPARSE = "sparse+"
 # hours: how old a mirror may be, where the catalogue does not say; how long a choice is kept
 MEASURE = {"max_age_hours": 48, "ttl_hours": 168}
+# What mirror_info accepts, refused here before anything runs; a test holds both equal
+MEASURE_RANGES: Mapping[str, tuple[float, float]] = {
+    "seconds": (0.1, 60),
+    "bytes": (4096, 2**28),
+    "parallel": (1, 32),
+    "min_gain": (0, 100),
+    "ttl_hours": (0.01, 24 * 366),
+    "max_age_hours": (1, 24 * 366),
+}
 _EXAMPLE = "https://mirror.example.org/debian"
 
 
@@ -211,14 +221,14 @@ def read(inputs: Any) -> Wishes:
 
 
 def _measure(given: _Reader) -> Mapping[str, Any]:
-    known = ("seconds", "bytes", "parallel", "min_gain", "ttl_hours", "max_age_hours")
     found = given.mapping("measure")
     for name, value in found.items():
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if name not in known:
-            given.wrong("measure", name, say("one of {known}", known=list(known)))
-        elif value is not None and (not number or not 0 < value < 1e9):
-            given.wrong(f"measure.{name}", value, say("a number above 0"))
+        low, high = MEASURE_RANGES.get(name, (0, 0))
+        if name not in MEASURE_RANGES:
+            given.wrong("measure", name, say("one of {known}", known=list(MEASURE_RANGES)))
+        elif value is not None and (not number or not low <= value <= high):
+            given.wrong(f"measure.{name}", value, say("a number from {low} to {high}", low=low, high=high))
     return {} if given.mistakes else {name: value for name, value in found.items() if value is not None}
 
 
@@ -233,7 +243,7 @@ def _proxy(given: _Reader) -> tuple[Mapping[str, str], tuple[str, ...], bool]:
     for name, url in urls.items():
         bare = url.partition("://")
         if url and not (bare[0] in ("http", "https", "socks5", "socks5h") and is_web(f"http://{bare[2]}")):
-            inner.wrong(f"proxy.{name}", url, say("an http, https or socks5 address"))
+            inner.wrong(f"proxy.{name}", hidden(url), say("an http, https or socks5 address"))
     no_proxy = found.get("no_proxy") or []
     if isinstance(no_proxy, str):
         no_proxy = [word.strip() for word in no_proxy.split(",") if word.strip()]

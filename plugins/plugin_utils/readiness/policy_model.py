@@ -50,6 +50,7 @@ class Policy:
     nccl_min_gbs: int
     dev_gpu_wanted: bool
     torch_wanted: bool
+    torch_cpu_accepted: bool
     ecc: str
     ecc_sram_uncorrectable_max: int
     ecc_dram_correctable_max: int

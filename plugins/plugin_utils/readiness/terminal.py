@@ -285,23 +285,37 @@ def table_lines(hosts: Sequence[Mapping[str, Any]]) -> list[Line]:
     return lines
 
 
-def fleet_line(reports: Sequence[Mapping[str, Any]], stopped: Sequence[str], silent: Sequence[str]) -> Line:
-    """One line for all hosts. `stopped` were judged well but did not finish; `silent` have no report at all."""
+def fleet_line(
+    reports: Sequence[Mapping[str, Any]],
+    stopped: Sequence[str],
+    silent: Sequence[str],
+    unreachable: Sequence[str] = (),
+    untouched: Sequence[str] = (),
+) -> Line:
+    """One line for all hosts, each counted once.
+
+    `stopped` were judged well but did not finish; `silent` have no report at all; `unreachable` could not be reached,
+    at first or later; `untouched` did not have their turn, because the run ended before.
+    """
     language = _language(reports[0]) if reports else "en"
-    total = len(reports) + len(silent)
+    total = len({str(report["host"]) for report in reports}.union(silent, unreachable, untouched))
     line: Line = [(say("fleet: {count} hosts —", count=total).into(language) + " ", "bold")]
     parts: list[tuple[str, str]] = []
     for verdict, (words, style) in VERDICTS.items():
-        hosts = [r["host"] for r in reports if r["verdict"] == verdict and r["host"] not in stopped]
+        hosts = [r["host"] for r in reports if r["verdict"] == verdict and r["host"] not in {*stopped, *unreachable}]
         if hosts:
             named = "" if verdict == "ready" else f" ({', '.join(hosts)})"
             parts.append((f"{len(hosts)} {words.into(language).lower()}{named}", style))
-    if stopped:
-        text = say("{count} stopped ({hosts})", count=len(stopped), hosts=list(stopped))
-        parts.append((text.into(language), "bold red"))
-    if silent:
-        text = say("{count} without a report ({hosts})", count=len(silent), hosts=list(silent))
-        parts.append((text.into(language), "bold red"))
+    halted = [host for host in stopped if host not in unreachable]
+    mute = [host for host in silent if host not in unreachable]
+    for named_hosts, text in (
+        (halted, say("{count} stopped ({hosts})", count=len(halted), hosts=halted)),
+        (unreachable, say("{count} unreachable ({hosts})", count=len(unreachable), hosts=list(unreachable))),
+        (mute, say("{count} without a report ({hosts})", count=len(mute), hosts=mute)),
+        (untouched, say("{count} not begun ({hosts})", count=len(untouched), hosts=list(untouched))),
+    ):
+        if named_hosts:
+            parts.append((text.into(language), "bold red"))
     for number, part in enumerate(parts):
         line += [("; ", "")] * bool(number) + [part]
     return line

@@ -39,6 +39,6 @@ nvlsm() { # DIR
 
 # What NVIDIA's repository also brings, so that nothing comes from the distribution's archive when nobody asked for it
 dkms_package() { # DIR
-  new_stage; put 755 bin/dkms usr/sbin/dkms
+  new_stage; put 755 bin/dkms usr/sbin/dkms; mkdir -p "$stage/var/lib/dkms"
   package "$1" dkms 99:3.2.2-1
 }

@@ -93,6 +93,14 @@ def dpkg_status(text: str) -> dict[str, Any]:
     return {"installed": installed, "broken": sorted(set(broken)), "holds": sorted(set(holds))}
 
 
+def dpkg_journal(text: str) -> list[str]:
+    """Names in a file of /var/lib/dpkg/updates: what dpkg had done and not yet noted when it was killed.
+
+    apt refuses to work while there is such a file (apt-pkg/deb/debsystem.cc, CheckUpdates).
+    """
+    return re.findall(r"^Package: (\S+)", text, re.MULTILINE)
+
+
 def _status(stanza: str) -> tuple[str, str, str]:
     match = re.search(r"^Status: (\S+) (\S+) (\S+)", stanza, re.MULTILINE)
     return ("", "", "") if match is None else (match.group(1), match.group(2), match.group(3))

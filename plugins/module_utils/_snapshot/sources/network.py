@@ -67,6 +67,10 @@ def _ask(
     answers: list[Any] = [None] * len(entries)
     began = time.monotonic()
     if host.live and entries:
+        # imported here, as what they are for
+        from ansible_collections.gpuready.bootstrap.plugins.module_utils import _login_proxies as login_proxies
+
+        login_proxies.lend()
         # redirects may take several limits; what is late is told so
         wait = _TIMEOUT_S * 2 if repositories else _TIMEOUT_S + 0.5
         answers = parallel([partial(_get, *entry) for entry in entries], wait, width=_WIDTH)
@@ -220,7 +224,11 @@ def _docker_environment(host: Host) -> list[tuple[str, str]]:
             if name.endswith(".conf"):
                 # a file in /etc replaces the one of its name elsewhere
                 found[name] = host.text(f"{folder}/{name}") or ""
-    return proxies.unit_environment("\n".join(found[name] for name in sorted(found)))
+    text = "\n".join(found[name] for name in sorted(found))
+    # systemd.exec(5): what such a file says goes before Environment=
+    files = [path.lstrip("-") for path in re.findall(r"^\s*EnvironmentFile=\s*(-?/[^\s*?]+)", text, re.MULTILINE)]
+    more = [pair for path in files for pair in proxies.assignments(host.text(path) or "")]
+    return proxies.unit_environment(text) + more
 
 
 def _listening(host: Host) -> list[dict[str, Any]]:

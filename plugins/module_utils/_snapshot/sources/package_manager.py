@@ -17,6 +17,7 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parse
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import packages as parse
 
 _DPKG = "/var/lib/dpkg/status"
+_DPKG_JOURNAL = "/var/lib/dpkg/updates"
 _DNF_MODULES = "/etc/dnf/modules.d"
 _RPM_FORMAT = r"%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n"
 _LOCKS = (
@@ -37,6 +38,7 @@ def section(host: Host) -> dict[str, Any]:
         manager = "apt"
         with host.probes.watch("packages", _DPKG):
             known = parse.dpkg_status(host.read(_DPKG))
+            known["broken"] = sorted({*known["broken"], *_interrupted(host)})
     elif host.exists("/var/lib/rpm") or host.exists("/usr/lib/sysimage/rpm"):
         manager = "dnf"
         known["installed"] = _rpm(host)
@@ -55,6 +57,12 @@ def section(host: Host) -> dict[str, Any]:
         "trusted_sources": trusted,
         "streams": _streams(host) if manager == "dnf" else {},
     }
+
+
+def _interrupted(host: Host) -> list[str]:
+    """Return the packages that dpkg was at when it was killed, and of which its status file does not tell yet."""
+    names = [name for name in host.names(_DPKG_JOURNAL) if name.isdigit()]
+    return [found for name in names for found in parse.dpkg_journal(host.text(f"{_DPKG_JOURNAL}/{name}") or "")]
 
 
 def _streams(host: Host) -> dict[str, str]:

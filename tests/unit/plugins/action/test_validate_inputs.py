@@ -225,3 +225,99 @@ def test_no_input_is_ever_called_unknown(names, inputs):
 def test_the_nearest_is_one_of_the_known(wrong, known):
     said = nearest(wrong, known)
     assert not said or any(said == f"; did you mean {name}?" for name in known)
+
+
+# --- the specification of the development environment
+
+KEY = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43}"
+
+
+@pytest.fixture
+def making(collection):
+    """Has the role engine_extra read the specification for a target."""
+
+    def write(arguments):
+        text = f"""engine_extra_owner: >-\n  {{{{ lookup('gpuready.bootstrap.dev_spec'{arguments}).user.name }}}}\n"""
+        (collection / "roles/engine_extra/defaults/main.yml").write_text(text, encoding="utf-8")
+
+    return write
+
+
+def test_the_specification_is_judged_with_the_inputs(validate):
+    result = validate({"dev_pyton": {}, "dev_restart": "never", "engine_port": "many"})
+    assert texts(result) == {
+        "dev_pyton": "there is no such variable; did you mean dev_python?",
+        "dev_restart": "'never' must be one of no, always, on-failure, unless-stopped",
+        "engine_port": "'many' must be of type int (role engine)",
+    }
+
+
+def test_a_right_specification_passes_and_counts(validate):
+    result = validate({"dev_tmux": False, "dev_container_x": 1, "dev_inplace_x": 1})
+    assert not result.get("failed")
+    assert result["count"] == validate({})["count"] + 1
+
+
+def test_what_a_container_needs_is_asked_for_where_a_role_makes_one(validate, making):
+    assert not validate({"dev_tmux": True}, roles=["engine"]).get("failed")
+    making("")
+    assert "dev_ssh.authorized_keys" in texts(validate({}, roles=["engine_extra"]))
+    assert not validate({"dev_ssh": {"authorized_keys": [KEY]}}, roles=["engine_extra"]).get("failed")
+    assert not validate({}, roles=["engine"]).get("failed")
+    for arguments in (", target='inplace'", ", plan=plan | default({}),\n  target='inplace'"):
+        making(arguments)
+        assert not validate({"plan": {}}, roles=["engine_extra"]).get("failed")
+
+
+def test_the_target_may_follow_from_an_input(validate, making):
+    making(", plan=plan | default({}), target='container' if engine_extra_state == 'present' else 'files'")
+    assert validate({"engine_extra_state": "present"}, roles=["engine_extra"], known=["engine_extra_state"])["failed"]
+    for state in ({"engine_extra_state": "absent"}, {}):
+        assert not validate(state, roles=["engine_extra"], known=["engine_extra_state"]).get("failed")
+
+
+def test_rules_wait_for_what_needs_facts(validate, making):
+    making("")
+    keys = trust_as_template("{{ [ansible_facts['gpu_host'].key] }}")
+    assert not validate({"ansible_facts": {}, "dev_ssh": {"authorized_keys": keys}}, roles=["engine_extra"]).get(
+        "failed"
+    )
+
+
+def test_a_misspelt_variable_in_the_specification_is_refused(validate):
+    text = texts(validate({"dev_tmux": trust_as_template("{{ hve_it }}")}))["dev_tmux"]
+    assert text.startswith("its value cannot be computed: 'hve_it' is undefined")
+
+
+def test_a_secret_of_the_specification_never_shows(validate):
+    result = validate({"dev_jupyter": {"token": "hunter2"}, "dev_code_server": {"hashed_password": ["hunter2"]}})
+    assert result["failed"]
+    assert "hunter2" not in repr(result)
+
+
+def test_the_origin_of_a_part_of_the_specification(validate, tmp_path):
+    path = tmp_path / "all.yml"
+    path.write_text("---\ndev_python:\n  manager: pip\ndev_tmx: true\n", encoding="utf-8")
+    result = validate(DataLoader().load_from_file(str(path)))
+    origins = {error["variable"]: error["origin"] for error in result["errors"]}
+    assert origins == {"dev_python.manager": f"{path}:3", "dev_tmx": f"{path}:4"}
+
+
+@pytest.mark.parametrize("name", validate_inputs.THIRD_PARTY)
+def test_registry_mirrors_of_others_need_a_digest(validate, making, name):
+    making("")
+    variables = {"dev_ssh": {"authorized_keys": [KEY]}, name: trust_as_template("{{ 1 == 1 }}")}
+    assert set(texts(validate(variables, roles=["engine_extra"], known=[name]))) == {"dev_base.digest"}
+    assert not validate({**variables, name: False}, roles=["engine_extra"], known=[name]).get("failed")
+
+
+def test_own_variables_with_the_prefix_are_let_through_when_named(validate):
+    assert not validate({"dev_team": "a"}, known=["dev_team"]).get("failed")
+    assert validate({"dev_team": "a"})["failed"]
+
+
+def test_what_keywords_of_plays_read_has_no_effect_in_an_inventory(validate):
+    result = validate({"gpuready_serial": 2, "gpuready_max_fail_percentage": "most"})
+    assert result["failed"]
+    assert "gpuready_serial: it has no effect in the inventory" in result["msg"]
+    assert "gpuready_max_fail_percentage: 'most' must be a number from 0 to 100" in result["msg"]

@@ -48,6 +48,12 @@ class Run:
         self.stats.increment("failures", host)
         self.plugin.v2_runner_on_failed(task_result(host, data, task))
 
+    def play(self, serial: list[str]) -> None:
+        self.plugin.v2_playbook_on_play_start(SimpleNamespace(serial=serial))
+
+    def turn(self, host: str) -> None:
+        self.plugin.v2_runner_on_start(SimpleNamespace(get_name=lambda: host), SimpleNamespace())
+
     def unreachable(self, host: str) -> None:
         self.stats.increment("dark", host)
         self.plugin.v2_runner_on_unreachable(task_result(host, {}))
@@ -121,7 +127,7 @@ def test_several_hosts_end_with_a_line_for_all() -> None:
     run.unreachable("n4")
     text = run.finish()
     assert "n3: STOPPED: the host cannot be reached" in text
-    assert "fleet: 4 hosts — 1 ready; 1 not ready (n2); 1 stopped (n3); 1 without a report (n4)" in text
+    assert "fleet: 4 hosts — 1 ready; 1 not ready (n2); 2 unreachable (n3, n4)" in text
 
 
 def test_reports_in_a_loop_are_found() -> None:
@@ -230,3 +236,23 @@ def test_plans_are_printed_where_the_task_asks_for_it() -> None:
     run.ok("n3", {"plan": {}, "table": ["── n3: plan ──"], "show_table": False})
     run.ok("n4", {"table": "text", "show_table": True})
     assert run.finish().splitlines() == ["", "── n1: plan ──", "", "── n2: plan ──", "", "Choice  Value"]
+
+
+def test_hosts_that_had_no_turn_are_named_and_so_are_unreachable_ones_without_any_report() -> None:
+    run = Run()
+    run.play([])
+    for host in ("n1", "n2", "n3"):
+        run.ok(host, {})
+    run.unreachable("n4")
+    run.play(["1", "100%"])
+    run.turn("n1")
+    run.failed("n1", {}, "Install the driver")
+    assert "fleet: 4 hosts — 1 unreachable (n4); 1 without a report (n1); 2 not begun (n2, n3)" in run.finish()
+
+
+def test_a_host_that_dies_after_its_report_is_unreachable() -> None:
+    run = Run()
+    for host in ("n1", "n2"):
+        run.ok(host, {"report": judged(host, "ready_host")})
+    run.unreachable("n2")
+    assert "fleet: 2 hosts — 1 ready; 1 unreachable (n2)" in run.finish()

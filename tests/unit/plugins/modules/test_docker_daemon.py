@@ -327,6 +327,27 @@ def test_passwords_are_taken_out_of_all_that_is_printed(path: Path, run_module: 
     assert "hush" not in json.dumps(result) and "hush%21" in path.read_text()
 
 
+@pytest.mark.parametrize(("text", "mode"), [(None, 0o644), ('{"debug": true}', 0o640)], ids=["new", "there"])
+def test_a_file_with_a_password_is_for_root_alone_and_no_longer(
+    path: Path, run_module: RunModule, text: str | None, mode: int
+) -> None:
+    if text is not None:
+        put(path, text)
+        path.chmod(mode)
+    proxy = {"proxies": {"http-proxy": "http://me:secret@proxy.example.org:1"}}
+    run_module(main, path=str(path), settings=proxy)
+    assert path.stat().st_mode & 0o777 == 0o600
+    run_module(main, path=str(path), settings={**proxy, "log-driver": "local"})
+    assert path.stat().st_mode & 0o777 == 0o600
+    run_module(main, path=str(path), owner="", settings={"proxies": {"http-proxy": "http://proxy.example.org:1"}})
+    assert path.stat().st_mode & 0o777 == mode
+    run_module(main, path=str(path), settings=proxy)
+    run_module(main, path=str(path), state="absent")
+    assert path.exists() == (text is not None)
+    if text is not None:
+        assert (path.read_text(), path.stat().st_mode & 0o777) == (text, mode)
+
+
 def test_a_write_that_fails_leaves_no_trace(
     path: Path, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, store: Path
 ) -> None:

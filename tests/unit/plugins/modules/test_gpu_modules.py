@@ -165,6 +165,30 @@ def test_services_run_again_when_the_driver_is_still_in_use_after_them(host: Hos
     assert result["failed"] and not result["changed"] and host.calls == [f"stop {UNIT}", f"start {UNIT}"]
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_what_only_a_boot_removes_may_be_left(host: Host, run_module: RunModule, check: bool) -> None:
+    host.load(*ALL)
+    (host.root / "sys/module/nvidia_drm/refcnt").write_text("1\n")
+    result = run_module(main, check=check, state="unloaded", services=[UNIT], kernel_use="leave")
+    assert "failed" not in result and not result["changed"] and host.calls == []
+    assert "the kernel itself" in result["left"] and result["version_after"] == "580.95.05"
+
+
+def test_services_run_again_when_the_driver_is_left(host: Host, run_module: RunModule) -> None:
+    host.load(*ALL)
+    host.service()
+    (host.root / "sys/module/nvidia_drm/refcnt").write_text("1\n")
+    result = run_module(main, state="unloaded", services=[UNIT], kernel_use="leave")
+    assert result["left"] and not result["changed"] and host.calls == [f"stop {UNIT}", f"start {UNIT}"]
+
+
+def test_a_job_is_not_disturbed_where_the_driver_may_be_left(host: Host, run_module: RunModule) -> None:
+    host.load(*ALL)
+    host.process(4242, "python3")
+    result = run_module(main, state="unloaded", kernel_use="leave")
+    assert result["failed"] and "pid 4242" in result["msg"] and host.calls == []
+
+
 def test_a_service_that_does_not_stop(host: Host, run_module: RunModule) -> None:
     host.load(*ALL)
     host.service()
@@ -242,6 +266,7 @@ def test_a_kernel_without_modules(host: Host, run_module: RunModule, programs: P
     version.write_text("NVRM version: x  580.95.05  y\n")
     assert not run_module(main, state="loaded")["changed"]
     assert "only a reboot" in run_module(main, state="unloaded")["msg"]
+    assert "only a reboot" in run_module(main, state="unloaded", kernel_use="leave")["left"]
     host.flag("no-module")
     programs(**{"nvidia-modprobe": "exit 1"})
     assert "not found" in run_module(main, state="reloaded")["msg"]

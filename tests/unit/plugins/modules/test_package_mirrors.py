@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.docker_plan import DockerPlan
 from ansible_collections.gpuready.bootstrap.plugins.modules.package_mirrors import main
 
 RunModule = Callable[..., dict[str, Any]]
@@ -381,3 +382,11 @@ def test_bad_values_are_refused(host: Path, run_module: RunModule, args: dict[st
     result = run_module(main, root=str(host), **args)
     assert result["failed"] and word in result["msg"] and "hush" not in result["msg"]
     assert etc(host) == before
+
+
+def test_a_restart_that_is_due_is_said_once(host: Path, run_module: RunModule, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DockerPlan, "restart_needed", property(lambda plan: True))
+    said = str(run_module(main, root=str(host), **ARGS)["warnings"]).count("restart docker.service")
+    # warnings of one process add up
+    again = str(run_module(main, root=str(host), **ARGS)["warnings"]).count("restart docker.service")
+    assert said == again >= 1

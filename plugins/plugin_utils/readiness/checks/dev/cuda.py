@@ -67,7 +67,7 @@ def uses_compat(target: Target) -> bool:
 def _other_image(ctx: Context, target: Target, driver: str) -> Remedy:
     """Whichever is easier: an image for this driver, or a driver for this image."""
     most = max_cuda_for_driver(driver) or "?"
-    text = say("Build on an image of CUDA {cuda} or older (dev_container_base_image), or update the driver.", cuda=most)
+    text = say("Build on an image of CUDA {cuda} or older (dev_base_image), or update the driver.", cuda=most)
     own = say("Choose an image of CUDA {cuda} or older: the driver here is {driver}.", cuda=most, driver=driver)
     return target.remedy(ctx.run.play("dev_container", text, "change_image"), ctx.by_hand(own, "change_image"))
 

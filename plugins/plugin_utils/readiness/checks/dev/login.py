@@ -69,7 +69,7 @@ def _keys(ctx: Context, target: Target) -> Finding:
         return skip(say("the keys that may log in to {name} could not be counted", name=name), entity=target.entity)
     number = inside.integer("sshd.authorized_keys")
     if number == 0 and not inside.flag("sshd.password_authentication"):
-        text = say("Name your public keys in dev_container_authorized_keys.")
+        text = say("Name your public keys in dev_ssh_authorized_keys.")
         own = say("Put your public key into ~/.ssh/authorized_keys.")
         remedy = target.remedy(ctx.run.play("dev_container", text), ctx.by_hand(own))
         seen = inside.show("sshd.authorized_keys", "sshd.password_authentication")
@@ -162,7 +162,7 @@ def _environment(ctx: Context, target: Target) -> Finding:
     missing = inside.strings("ssh_environment.missing")
     different = sorted(inside.mapping("ssh_environment.different"))
     seen = inside.show("ssh_environment.missing", "ssh_environment.different")
-    text = say("Let the role write the environment of ssh sessions; more variables go into dev_container_env.")
+    text = say("Let the role write the environment of ssh sessions; more variables go into dev_env.")
     own = say("Write the variables to /etc/environment or to a file in /etc/profile.d.")
     remedy = target.remedy(ctx.run.play("dev_container", text, "recreate_container"), ctx.by_hand(own))
     if missing:

@@ -130,7 +130,7 @@ def _sees(ctx: Context, target: Target) -> list[Finding]:
             "dev_container",
             say("Recreate it with the GPU given through CDI."),
             "recreate_container",
-            dev_container_gpu_mode="auto",
+            dev_gpu_mode="auto",
         )
         message = say("container {name} was started without a GPU", name=name)
         return [fail(message, remedy, entity=target.entity, evidence=engine.show("gpu.requested"))]

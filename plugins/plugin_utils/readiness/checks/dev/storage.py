@@ -38,7 +38,7 @@ def shared_memory(ctx: Context) -> list[Finding]:
             say("Ask for a larger /dev/shm; until then work with num_workers=0."),
         )
         remedy = target.remedy(
-            ctx.run.play("dev_container", text, dev_container_shm_size=f"{needed}m"),
+            ctx.run.play("dev_container", text, dev_shm_size=f"{needed}m"),
             ctx.by_hand(own, "contact_provider"),
         )
         message = say(
@@ -68,10 +68,10 @@ def limits(ctx: Context) -> list[Finding]:
         if not low:
             return ok(say("the limits of {name} are wide enough", name=target.name), **details)
         asked = {"memlock": UNLIMITED, "nofile": wanted["nofile"], "stack": wanted["stack_kib"] * 1024}
-        text = say("Raise the limits (dev_container_ulimits).")
+        text = say("Raise the limits (dev_ulimits).")
         own = say("Raise them for your session (`ulimit -n`, as far as the hard limit goes), or ask for higher ones.")
         remedy = target.remedy(
-            ctx.run.play("dev_container", text, dev_container_ulimits=asked), ctx.by_hand(own, "contact_provider")
+            ctx.run.play("dev_container", text, dev_ulimits=asked), ctx.by_hand(own, "contact_provider")
         )
         message = say("limits of {name} are low: {limits}", name=target.name, limits=low)
         seen = target.inside.show("ulimits.memlock_kib", "ulimits.nofile", "ulimits.stack_kib")
@@ -100,7 +100,7 @@ def processors(ctx: Context) -> list[Finding]:
         threads = max(1, int(cpus))
         text = say("Set OMP_NUM_THREADS={number} there.", number=threads)
         remedy = target.remedy(
-            ctx.run.play("dev_container", text, dev_container_env={"OMP_NUM_THREADS": str(threads)}), ctx.by_hand(text)
+            ctx.run.play("dev_container", text, dev_env={"OMP_NUM_THREADS": str(threads)}), ctx.by_hand(text)
         )
         message = say(
             "{name} may use {cpus} CPUs and counts {seen}: too many threads", name=name, cpus=f"{cpus:g}", seen=seen
@@ -138,7 +138,7 @@ def _mount(ctx: Context, target: Target, mount: View) -> Finding:
         message = say("{path} in {name} is read-only", path=path, name=name)
         return fail(message, ctx.by_hand(text), severity=grade, **details)
     if not mount.flag("writable"):
-        text = say("Give the directory to the container's user on the host (chown to dev_container_uid).")
+        text = say("Give the directory to the container's user on the host (chown to dev_user_uid).")
         own = say("Give the directory to your user (chown), or work in another one.")
         message = say("{path} in {name} cannot be written by its user", path=path, name=name)
         return fail(message, target.remedy(ctx.by_hand(text), ctx.by_hand(own)), **details)
@@ -217,7 +217,7 @@ def indexes(ctx: Context) -> list[Finding]:
             evidence = tuple(entry for tool in silent for entry in known[tool].show("url", "status", "error"))
             by_role = ctx.run.play(
                 "dev_container",
-                say("Name an index that answers, in dev_container_pip_index_url and dev_container_env."),
+                say("Name an index that answers, in mirrors_pip_index_url and dev_env."),
             )
             own = ctx.by_hand(say("Point the tool to a mirror that answers."), "fix_network")
             message = say("package indexes of {name} do not answer: {indexes}", name=name, indexes=said)
@@ -242,7 +242,7 @@ def locale(ctx: Context) -> list[Finding]:
         if "utf-8" in lang.lower() or "utf8" in lang.lower():
             return ok(say("{name} speaks UTF-8 ({lang})", name=name, lang=lang), entity=target.entity)
         text = say("Set LANG=C.UTF-8 there.")
-        by_role = ctx.run.play("dev_container", text, dev_container_env={"LANG": "C.UTF-8"})
+        by_role = ctx.run.play("dev_container", text, dev_env={"LANG": "C.UTF-8"})
         message = say("the locale of {name} is no UTF-8 one", name=name)
         remedy = target.remedy(by_role, ctx.by_hand(text))
         return fail(message, remedy, entity=target.entity, observed=lang or None, expected="C.UTF-8", evidence=seen)

@@ -83,6 +83,24 @@ def installed(target: Target) -> list[Torch]:
     return found
 
 
+def _accepted(ctx: Context, item: Torch) -> bool:
+    """A torch for the CPU that somebody chose; one for other GPUs than NVIDIA's is still the wrong one."""
+    return ctx.policy.torch_cpu_accepted and item.kind == "cpu"
+
+
+def _as_accepted(target: Target, item: Torch) -> Finding:
+    message = say("torch {version} in {env} is a CPU build, as accepted", version=item.version, env=item.env)
+    return skip(message, entity=target.entity)
+
+
+def _cpu_only(ctx: Context, target: Target) -> Finding | None:
+    """Nothing can be computed on a GPU where every torch is an accepted CPU build."""
+    if not ctx.policy.torch_cpu_accepted:
+        return None
+    found = installed(target)
+    return _as_accepted(target, found[0]) if found and all(_accepted(ctx, item) for item in found) else None
+
+
 def _each_torch(ctx: Context, judge: Callable[[Target, Torch], Finding]) -> list[Finding]:
     def look(target: Target) -> list[Finding]:
         found = installed(target)
@@ -119,7 +137,7 @@ def _choice(ctx: Context, target: Target) -> Text | str:
 
 def _install(ctx: Context, target: Target, action: str = "set_var") -> Remedy:
     what = _choice(ctx, target)
-    text = say("Put {torch} into the file that dev_container_requirements names and build anew.", torch=what)
+    text = say("Ask for {torch} in dev_torch_version and dev_torch_backend, and build anew.", torch=what)
     own = say("Install {torch} in its place, from an index or mirror that has CUDA builds.", torch=what)
     return target.remedy(ctx.run.play("dev_container", text, action), ctx.by_hand(own, action))
 
@@ -157,6 +175,8 @@ def conda_build(ctx: Context) -> list[Finding]:
             return ok(
                 say("conda's torch in {env} is a CUDA build ({build})", env=item.env, build=build), entity=target.entity
             )
+        if _accepted(ctx, item):
+            return _as_accepted(target, item)
         message = say(
             "conda's torch {version} in {env} is the build {build}, made without CUDA",
             version=item.version,
@@ -177,6 +197,8 @@ def _not_for_gpu(ctx: Context, target: Target, item: Torch) -> Finding | None:
     """Without a CUDA build there is nothing more to judge; the red line is another check's."""
     if item.kind == "cuda" or not ctx.policy.dev_gpu_wanted:
         return without_gpu(ctx, target)
+    if _accepted(ctx, item):
+        return _as_accepted(target, item)
     cause = "DEV-TORCH-CUDA" if item.conda_build is None else "DEV-CONDA-BUILD"
     return skip(say("torch in {env} is no CUDA build", env=item.env), entity=target.entity, caused_by=cause)
 
@@ -193,6 +215,8 @@ def torch_uses_gpu(ctx: Context) -> list[Finding]:
                 say("torch {version} in {env} is built for CUDA {cuda}", version=item.version, env=item.env, cuda=cuda),
                 entity=entity,
             )
+        if _accepted(ctx, item):
+            return _as_accepted(target, item)
         if item.conda_build is not None:
             return skip(
                 say("torch in {env} is no CUDA build", env=item.env), entity=entity, caused_by="DEV-CONDA-BUILD"
@@ -299,6 +323,9 @@ def torch_computes(ctx: Context) -> list[Finding]:
     def one(target: Target) -> Finding | list[Finding]:
         if target.inside.is_null("torch_run"):
             return skip(say("a computation with torch was not asked for"), entity=target.entity)
+        accepted = _cpu_only(ctx, target)
+        if accepted is not None:
+            return accepted
         runs = target.inside.views("torch_run")
         if not runs:
             return unknown(
@@ -333,6 +360,9 @@ def nccl(ctx: Context) -> list[Finding]:
     def one(target: Target) -> Finding:
         if target.inside.is_null("nccl"):
             return skip(say("an all_reduce with NCCL was not asked for"), entity=target.entity)
+        accepted = _cpu_only(ctx, target)
+        if accepted is not None:
+            return accepted
         run = target.inside.view("nccl")
         seen = run.show("ok", "busbw_gbs", "error")
         text = say(

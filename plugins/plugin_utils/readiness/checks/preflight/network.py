@@ -35,9 +35,9 @@ _REPOSITORY_VARIABLES = (
 _KINDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "apt": ("mirrors", {"mirrors_apt_url": _PLACE}),
     "pypi": ("mirrors", {"mirrors_pip_index_url": _PLACE}),
-    "conda": ("dev_container", {"dev_container_env": {"CONDA_CHANNEL_ALIAS": _PLACE}}),
+    "conda": ("dev_container", {"dev_env": {"CONDA_CHANNEL_ALIAS": _PLACE}}),
     "docker": ("docker_engine", {"docker_engine_daemon_settings": {"registry-mirrors": ["https://REACHABLE-MIRROR"]}}),
-    "hf": ("dev_container", {"dev_container_env": {"HF_ENDPOINT": "https://REACHABLE-MIRROR"}}),
+    "hf": ("dev_container", {"dev_env": {"HF_ENDPOINT": "https://REACHABLE-MIRROR"}}),
     "nvidia": ("nvidia_driver", {"nvidia_driver_repo_base_url": _PLACE}),
 }
 _SHELL_PROXIES = ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")

@@ -22,7 +22,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import UnmeasuredError, View
 
 # ports that the role dev_container publishes by itself, and the input that moves each
-_OWN_PORTS = {40022: "dev_container_ssh_port", 40888: "dev_container_jupyter_port"}
+_OWN_PORTS = {40022: "dev_ssh_publish", 40888: "dev_jupyter_publish"}
 # programs through which a container engine publishes a port (comm is cut after 15 characters)
 _ENGINE_LISTENERS = ("docker-proxy", "rootlesskit", "rootlessport", "conmon", "pasta", "slirp4netns")
 

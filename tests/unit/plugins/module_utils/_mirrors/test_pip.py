@@ -6,7 +6,7 @@ import configparser
 
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors import pip
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 URL = "https://near.example.org/simple"
@@ -113,6 +113,7 @@ def test_values_that_end_the_line_are_refused() -> None:
 WISHES = st.dictionaries(st.sampled_from(["index-url", "a", "cert", "timeout"]), st.sampled_from(["", URL, "30"]))
 
 
+@example(["[global]", "a = 1", "  index_url : z"], False, {"a": URL}, {}, True)
 @given(LINES, st.booleans(), WISHES, WISHES, st.booleans())
 def test_set_another_and_undo(
     lines: list[str], newline: bool, first: dict[str, str], second: dict[str, str], edited: bool

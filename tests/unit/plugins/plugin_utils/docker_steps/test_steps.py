@@ -288,11 +288,13 @@ def test_no_other_log_driver_gets_options_that_it_does_not_know() -> None:
 def test_an_old_daemon_gets_its_proxies_by_a_drop_in_that_only_root_reads() -> None:
     inputs = {"source": "distribution", "plugins": [], "proxies": {"http": 'http://me:a%20"b@p:1', "no_proxy": "x"}}
     found = decide(machine("debian12"), **inputs)
-    assert "proxies" not in found["settings"] and found["watched"] == [configuration.PROXY]
-    (drop_in,) = found["proxy_files"]
-    assert drop_in["mode"] == "0600"
-    assert 'Environment="HTTP_PROXY=http://me:a%%20\\"b@p:1"' in drop_in["content"]
-    assert 'Environment="NO_PROXY=x"' in drop_in["content"]
+    assert "proxies" not in found["settings"]
+    assert found["watched"] == [configuration.PROXY, configuration.PROXY_VARIABLES]
+    variables, drop_in = found["proxy_files"]
+    assert (variables["mode"], drop_in["mode"]) == ("0600", "0644")
+    assert variables["content"].splitlines()[1:] == ['HTTP_PROXY="http://me:a%20\\"b@p:1"', 'NO_PROXY="x"']
+    # everybody may ask systemd for what a drop-in says
+    assert f"EnvironmentFile={variables['path']}\n" in drop_in["content"] and "me:" not in drop_in["content"]
     assert decide(machine("debian13"), **inputs)["proxy_files"] == []
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.proxy import is_near, no_proxy
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.proxy import is_near, no_proxy, shared
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.steps import steps
 
 Make = Callable[..., dict[str, Any]]
@@ -58,6 +58,39 @@ def test_mirrors_may_be_reached_through_the_proxy(host: Make) -> None:
 def test_without_mirrors_none_is_named(host: Make) -> None:
     assert "mirrors.ustc.edu.cn" not in hosts(host("noble"), {"proxy": PROXY})
     assert "mirrors.ustc.edu.cn" in hosts(host("noble"), {"proxy": PROXY, "site": "ustc"})
+
+
+@pytest.mark.parametrize("wish", [None, "", {}, {"no_proxy": ["a"]}, {"http": "", "https": None}, 3])
+def test_without_a_proxy_other_roles_get_nothing(wish: Any) -> None:
+    assert shared(wish, ["https://mirrors.ustc.edu.cn/debian"]) == {}
+
+
+def test_other_roles_get_what_the_mirrors_role_would_set() -> None:
+    urls = [
+        "https://mirrors.ustc.edu.cn/debian",
+        "https://pypi.tuna.tsinghua.edu.cn/simple",
+        "http://index.lab.internal/simple",
+        "https://mirror.example.org/own",
+        "",
+    ]
+    here = "localhost,127.0.0.1,::1"
+    mirrors = "mirrors.ustc.edu.cn,pypi.tuna.tsinghua.edu.cn,"
+    assert shared({**PROXY, "no_proxy": ["a.example.org"]}, urls) == {
+        **PROXY,
+        "no_proxy": f"a.example.org,{here},{mirrors}index.lab.internal",
+    }
+    through = shared({"http": PROXY["http"], "for_mirrors": True, "no_proxy": "a.example.org, 10.0.0.0/8"}, urls)
+    assert through == {"http": PROXY["http"], "no_proxy": f"a.example.org,10.0.0.0/8,{here},index.lab.internal"}
+
+
+@pytest.mark.parametrize(
+    "url", ["http://me:se/cret@proxy:1/x y", "http://me:s@cret@a b", "me:secret@proxy:3128", "ftp://me:secret@proxy"]
+)
+def test_a_mistake_shows_no_part_of_a_password(host: Make, url: str) -> None:
+    """Also where it was not written as an address wants it: that is the mistake."""
+    said = str(steps(host("noble"), {"proxy": {"https": url}})["refusals"])
+    assert "mirrors_proxy.https: " in said
+    assert not [part for part in ("secret", "cret", "se/", "me:") if part in said]
 
 
 def test_an_entry_cannot_become_two() -> None:

@@ -289,9 +289,10 @@ def test_official_is_the_systems_own(host: Make) -> None:
     assert empty(found["settings"]) and not found["measure"]
 
 
-def test_what_is_known_from_memory_only_is_used_when_named(host: Make) -> None:
-    assert steps(host("rocky"), {"site": "tuna"})["settings"]["repositories"] == {}
-    found = steps(host("rocky"), {"sites": {"epel": "tuna"}})
+def test_what_nobody_documents_is_used_when_named(host: Make) -> None:
+    catalogue = {"services": {"epel": {"sites": {"tuna": {"unconfirmed": True}}}}}
+    assert steps(host("rocky"), {"site": "tuna", "catalogue": catalogue})["settings"]["repositories"] == {}
+    found = steps(host("rocky"), {"sites": {"epel": "tuna"}, "catalogue": catalogue})
     assert found["settings"]["repositories"] == {"epel": [f"{TUNA}/epel"]}
 
 

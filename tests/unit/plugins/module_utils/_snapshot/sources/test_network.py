@@ -176,6 +176,16 @@ def test_resolvers_and_proxies(host_of: MakeHost) -> None:
     assert "hunter2" not in str(found)
 
 
+def test_the_proxy_of_a_file_with_variables(host_of: MakeHost) -> None:
+    folder = "/etc/systemd/system/docker.service.d"
+    files = {
+        f"{folder}/p.conf": f"[Service]\nEnvironment=HTTPS_PROXY=http://old:1\nEnvironmentFile=-{folder}/p.env\n",
+        f"{folder}/p.env": '# ours\nHTTPS_PROXY="http://me:hunter2@d:6"\n',
+    }
+    found = network.section(host_of(files), [])["proxies"]
+    assert found["docker"] == "http://***@d:6"
+
+
 def test_the_proxy_of_daemon_json(host_of: MakeHost) -> None:
     path = "/etc/docker/daemon.json"
     host = host_of({path: '{"proxies": {"http-proxy": "http://me:hunter2@d:5"}}'})

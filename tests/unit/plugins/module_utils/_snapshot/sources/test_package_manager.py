@@ -176,3 +176,19 @@ def test_streams_of_dnf(root_of: Callable[[str], Path], host_of: MakeHost, runne
     path = "/etc/dnf/modules.d/nvidia-driver.module"
     apt = host_of({"/var/lib/dpkg/status": "", path: "[nvidia-driver]\nstream=580-open\nstate=enabled\n"})
     assert package_manager.section(apt)["streams"] == {}
+
+
+def test_what_dpkg_was_at_when_it_was_killed_is_broken(host_of: MakeHost) -> None:
+    """Its notes of the last packages are not in the status file yet, and apt works on nothing until they are."""
+    whole = "Package: runc\nStatus: install ok installed\nVersion: 1.1.15\n"
+    journal = "Package: containerd\nStatus: install reinstreq half-installed\nVersion: 1.7.24\n"
+    assert package_manager.section(host_of({"/var/lib/dpkg/status": whole}))["broken"] == []
+    host = host_of(
+        {
+            "/var/lib/dpkg/status": whole,
+            "/var/lib/dpkg/updates/0000": "Package: containerd\nStatus: install reinstreq not-installed\n",
+            "/var/lib/dpkg/updates/0001": journal,
+            "/var/lib/dpkg/updates/tmp.i": "Package: half-written",
+        }
+    )
+    assert package_manager.section(host)["broken"] == ["containerd"]

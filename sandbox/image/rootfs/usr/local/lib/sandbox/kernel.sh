@@ -1,7 +1,7 @@
 # shellcheck shell=sh
-# Made-up kernels of a sandbox host, sourced by host-init before systemd starts. The container runs the kernel of the machine
-# around it; what a host shows of its own kernel is put over it: release, command line, loaded modules, boot loader, and an
-# initial file system that the distribution's own tool makes. `uname -r` still tells the truth.
+# Modules and made-up kernels of a sandbox host, sourced by host-init before systemd starts. The container runs the kernel of the
+# machine around it; what a host shows of its own kernel is put over it: release, command line, loaded modules, boot loader, and
+# an initial file system that the distribution's own tool makes. `uname -r` still tells the truth.
 #   SANDBOX_KERNEL       releases, separated by blanks; the first one is the boot loader's first choice
 #   SANDBOX_SECURE_BOOT  1: UEFI says that Secure Boot is on
 #   SANDBOX_NOUVEAU      1: nouveau takes the card at a start, unless the root and the initial file system blacklist it
@@ -70,6 +70,16 @@ stand_in_for_kmod() {
   for name in modprobe rmmod; do ln -sf /usr/local/lib/sandbox/kmod "/usr/local/sbin/$name"; done
 }
 
+# A folder of modules to which stand-ins can be added, beside those of the machine around the host
+show_modules() {
+  mkdir -p /run/sandbox/modules
+  mount --bind /sys/module /run/sandbox/modules
+  mount -t tmpfs -o mode=0755 tmpfs /sys/module
+  for module in /run/sandbox/modules/*; do
+    case ${module##*/} in nvidia*|nouveau) ;; *) ln -s "$module" /sys/module/ ;; esac
+  done
+}
+
 start_kernel() {
   for release in $SANDBOX_KERNEL; do make_kernel "$release"; done
   make_grub
@@ -83,7 +93,6 @@ start_kernel() {
   mount -t tmpfs -o mode=0755 tmpfs /sys/module
   mkdir -p /sys/module/firmware_class/parameters
   echo > /sys/module/firmware_class/parameters/path
-  stand_in_for_kmod
   [ "${SANDBOX_SECURE_BOOT:-0}" != 1 ] || secure_boot
   [ "${SANDBOX_NOUVEAU:-0}" != 1 ] || blacklisted "$release" || load_nouveau
 }
