@@ -65,7 +65,8 @@ def fleet_line(run: Run) -> str:
 def test_mixed_hosts_at_once_where_one_is_dead_and_one_dies_in_the_middle(real: None) -> None:
     """The package repository of h2 takes the connection and never answers; when it has, the host loses its power."""
     listen = "import socket; s = socket.create_server(('127.0.0.1', 8077))"
-    program = f"{listen}; print('asked', s.accept()[1], flush=True); s.accept()"
+    # the name keeps the connection: one that is forgotten is closed, and the host would be told so before it dies
+    program = f"{listen}; kept = s.accept(); print('asked', kept[1], flush=True); s.accept()"
     waiter = subprocess.Popen(["docker", "exec", MORTAL, "python3", "-c", program], stdout=subprocess.PIPE, text=True)
 
     def kill() -> None:
