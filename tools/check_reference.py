@@ -9,7 +9,6 @@ show every message there is. `--check` changes nothing and exits 1 if the file i
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import re
 import sys
@@ -19,6 +18,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools import generated
+
 TARGET = ROOT / "docs" / "checks.md"
 CASES_READER = ROOT / "tests" / "unit" / "plugins" / "plugin_utils" / "readiness"
 # a template with fewer letters of its own says nothing without the texts in it
@@ -148,17 +151,8 @@ def reference() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the program."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if the file is stale")
-    options = parser.parse_args(argv)
     sys.path.insert(0, str(ROOT / ".collections"))
-    wanted = reference()
-    if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == wanted:
-        return 0
-    if not options.check:
-        TARGET.write_text(wanted, encoding="utf-8")
-    print(f"{'stale' if options.check else 'written'}: {TARGET.relative_to(ROOT)}")
-    return int(options.check)
+    return generated.keep(lambda: {TARGET: reference()}, ROOT, __doc__, argv)
 
 
 if __name__ == "__main__":

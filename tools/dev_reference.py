@@ -8,7 +8,6 @@ The text around the two marks is written by hand. `--check` changes nothing and 
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,10 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools import generated
+
 SCHEMA = ROOT / "plugins" / "plugin_utils" / "data" / "dev_spec.yml"
 TARGET = ROOT / "docs" / "dev-environment.md"
 BEGIN = "<!-- begin: made by tools/dev_reference.py from plugins/plugin_utils/data/dev_spec.yml -->"
@@ -87,17 +90,7 @@ def document(text: str) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the program."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if the table is stale")
-    options = parser.parse_args(argv)
-    there = TARGET.read_text(encoding="utf-8")
-    wanted = document(there)
-    if there == wanted:
-        return 0
-    if not options.check:
-        TARGET.write_text(wanted, encoding="utf-8")
-    print(f"{'stale' if options.check else 'written'}: {TARGET.relative_to(ROOT)}")
-    return int(options.check)
+    return generated.keep(lambda: {TARGET: document(TARGET.read_text(encoding="utf-8"))}, ROOT, __doc__, argv)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,11 @@ from typing import Any
 
 import yaml
 
-PROJECT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools import generated
+
 MARKER = "<!-- below: made by tools/role_readmes.py from meta/argument_specs.yml -->"
 
 
@@ -51,17 +55,14 @@ def readme(role: Path) -> str:
     return f"{head}\n\n{MARKER}\n\n{table(role)}\n"
 
 
-def main() -> int:
-    stale = []
-    for role in sorted(path.parent.parent for path in (PROJECT / "roles").glob("*/meta/argument_specs.yml")):
-        wanted, path = readme(role), role / "README.md"
-        if not path.exists() or path.read_text(encoding="utf-8") != wanted:
-            stale.append(role.name)
-            if "--check" not in sys.argv:
-                path.write_text(wanted, encoding="utf-8")
-    if stale:
-        print(f"{'stale' if '--check' in sys.argv else 'written'}: {', '.join(stale)}")
-    return int(bool(stale) and "--check" in sys.argv)
+def roles() -> list[Path]:
+    """Folders of the roles that have inputs."""
+    return sorted(path.parent.parent for path in (ROOT / "roles").glob("*/meta/argument_specs.yml"))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the program."""
+    return generated.keep(lambda: {role / "README.md": readme(role) for role in roles()}, ROOT, __doc__, argv)
 
 
 if __name__ == "__main__":

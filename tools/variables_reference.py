@@ -10,7 +10,6 @@ and exits 1 if the file is stale.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools import role_readmes
+from tools import generated, role_readmes
 
 TARGET = ROOT / "docs" / "variables.md"
 TOLD = ROOT / "tools" / "variables.yml"
@@ -132,16 +131,7 @@ def reference() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the program."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if the file is stale")
-    options = parser.parse_args(argv)
-    wanted = reference()
-    if TARGET.is_file() and TARGET.read_text(encoding="utf-8") == wanted:
-        return 0
-    if not options.check:
-        TARGET.write_text(wanted, encoding="utf-8")
-    print(f"{'stale' if options.check else 'written'}: {TARGET.relative_to(ROOT)}")
-    return int(options.check)
+    return generated.keep(lambda: {TARGET: reference()}, ROOT, __doc__, argv)
 
 
 if __name__ == "__main__":
