@@ -79,7 +79,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible import constants as C  # noqa: N812
+from ansible import constants as C  # noqa: N812 - the name that all of Ansible gives it
 from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.template import Templar

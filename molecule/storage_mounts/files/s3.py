@@ -54,7 +54,7 @@ class S3(BaseHTTPRequestHandler):
         else:
             self.answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
 
-    do_HEAD = do_GET  # noqa: N815
+    do_HEAD = do_GET  # noqa: N815 - the names that http.server calls
 
     def listing(self, prefix: str, delimiter: str) -> None:
         rows, folders = "", set()

@@ -35,6 +35,7 @@ others() { # FILE: of the requirements on standard input those whose package is 
 }
 
 both() { # what is to be here: the list, and what an earlier container could not put back
+  # grep ends with 1 where a list is empty
   cat "$list" "$missing" 2> /dev/null | { grep -v '^[[:space:]]*\(#\|$\)' || true; } | sort -u
 }
 
@@ -79,6 +80,7 @@ save() { # where the environment is newer than the list
 }
 
 watch() {
+  # a list that could not be kept this time (a full disk) is tried again at the next look, and ends no container
   trap 'save || true; exit 0' TERM INT
   restore
   # another image's: its times say nothing here
@@ -86,7 +88,7 @@ watch() {
   while true; do
     save || true
     sleep "$interval" &
-    wait "$!" || true
+    wait "$!" || true # a signal ends the wait with its number
   done
 }
 

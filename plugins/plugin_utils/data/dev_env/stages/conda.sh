@@ -15,6 +15,7 @@ if [[ $(cat "$DEV_CONDA/.devenv-version" 2> /dev/null) != "$DEV_CONDA_VERSION" ]
   fetch miniforge.sh "$work"
   # -u: over an older one, whose environments stay
   bash "$work/miniforge.sh" -b -u -p "$DEV_CONDA"
+  # only space is won: a package that cannot be removed does no harm
   find "$DEV_CONDA/pkgs" -mindepth 1 -maxdepth 1 ! -name urls.txt -exec rm -rf {} + 2> /dev/null || true
   echo "$DEV_CONDA_VERSION" > "$DEV_CONDA/.devenv-version"
 fi

@@ -15,6 +15,7 @@ refuse() {
 }
 
 mirror() { # SERVICE: its address, empty where there is none
+  # a list that was not handed over is an empty one
   { cat "$dev_secrets"/{apt_mirrors,build_mirrors} 2> /dev/null || true; } | awk -v service="$1" '!found && $1 == service { print $2; found = 1 }'
 }
 

@@ -6,6 +6,7 @@ set -euo pipefail
 # shellcheck source=network.sh
 . "$DEV_INPUTS/network.sh"
 
+# empty where there is none, or one that does not start: what happens then is decided below
 found=$("$DEV_PREFIX/bin/python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2> /dev/null || true)
 # the dot in the end: 3.1 is not 3.12
 if [[ -n $found && ( -z $DEV_PYTHON_VERSION || $found. == "$DEV_PYTHON_VERSION".* ) ]]; then

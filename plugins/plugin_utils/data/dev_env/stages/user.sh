@@ -5,6 +5,7 @@
 set -euo pipefail
 
 # Ubuntu images since 23.04 come with a user of uid 1000
+# getent ends with 2 where the number is free
 owner=$(getent passwd "$DEV_UID" | cut -d: -f1 || true)
 if [[ -n $owner && $owner != "$DEV_USER" ]]; then
   userdel -r "$owner" 2> /dev/null || userdel "$owner"

@@ -5,6 +5,7 @@ set -euo pipefail
 . "$DEV_INPUTS/network.sh"
 
 wanted=$(sed -n 's/^uv==\([^ ]*\).*/\1/p' "$DEV_INPUTS/uv.txt")
+# empty where it is not there yet, or broken: both are fetched below
 found=$("$DEV_TOOLS/bin/uv" --version 2> /dev/null | cut -d' ' -f2 || true)
 if [[ $found == "$wanted" ]]; then
   exit 0
