@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,10 +21,11 @@ from ansible.module_utils.errors import ArgumentTypeError, ElementError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible.utils.vars import load_extra_vars
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import fleet
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import fleet, role_inputs
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env import spec as dev_spec
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.schema import names as dev_names
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.schema import values_along
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.role_inputs import SHARED_PREFIX, Role
 
 try:  # Where a value was written down; no public interface to it yet
     from ansible._internal._datatag._tags import Origin
@@ -32,7 +33,6 @@ except ImportError:
     Origin = None
 
 COLLECTION = "gpuready.bootstrap"
-SHARED_PREFIX = "gpuready_"
 # how the default of a role reads the specification of the development environment, and its expression for the target
 DEV_LOOKUP = "gpuready.bootstrap.dev_spec'"
 DEV_TARGET = re.compile(r"\btarget=(.+?)(?=,\s*\w+=|\)[^()]*\}\}|\)\s*$)", re.DOTALL)
@@ -53,12 +53,6 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         where = f" [{self.origin}]" if self.origin else ""
         return f"{self.variable}: {self.text}{where}"
-
-
-class Role(NamedTuple):
-    name: str
-    options: dict[str, Any]  # of the entry point main
-    defaults: dict[str, Any]  # as written, untemplated
 
 
 def nearest(wrong: object, known: Iterable[str]) -> str:
@@ -127,7 +121,7 @@ def wrong_value(name: str, option: Mapping[str, Any], value: Any) -> str:
 
 
 def unknown_names(
-    names: Iterable[str], options: Mapping[str, Iterable[str]], shared: set[str], known: set[str]
+    names: Iterable[str], options: Mapping[str, Iterable[str]], shared: Set[str], known: Set[str]
 ) -> Iterable[tuple[str, str, str]]:
     """(name, role, why) for each name that looks like one of our inputs and is none. `options` by role name."""
     inputs = {option for role in options for option in options[role]}
@@ -160,8 +154,8 @@ class ActionModule(ActionBase):
                 "known": {"type": "list", "elements": "str", "default": []},
             }
         )
-        wanted = self._role_names(arguments["roles"])
-        roles = {path.parent.parent.name: self._load(path.parent.parent.name) for path in self._specs()}
+        roles = role_inputs.roles(self.root, self._loader)
+        wanted = self._role_names(arguments["roles"], list(roles))
 
         problems: list[Problem] = []
         count = 0
@@ -182,11 +176,8 @@ class ActionModule(ActionBase):
             )
         return result
 
-    def _specs(self) -> list[Path]:
-        return sorted(self.root.glob("roles/*/meta/argument_specs.yml"))
-
-    def _role_names(self, asked: list[str]) -> list[str]:
-        have = [path.parent.parent.name for path in self._specs()]
+    @staticmethod
+    def _role_names(asked: list[str], have: list[str]) -> list[str]:
         names = [name.removeprefix(f"{COLLECTION}.") for name in asked]
         for name in names:
             if name not in have:
@@ -195,15 +186,6 @@ class ActionModule(ActionBase):
                     f"Known: {', '.join(have)}."
                 )
         return names
-
-    def _load(self, role: str) -> Role:
-        folder = self.root / "roles" / role
-        specs = self._loader.load_from_file(str(folder / "meta" / "argument_specs.yml"))
-        defaults: dict[str, Any] = {}
-        path = folder / "defaults" / "main.yml"
-        if path.exists():
-            defaults = self._loader.load_from_file(str(path), trusted_as_template=True) or {}
-        return Role(role, specs["argument_specs"]["main"].get("options") or {}, defaults)
 
     def _judge(self, role: Role, variables: Mapping[str, Any]) -> tuple[list[Problem], int]:
         """The problems of one role's inputs, and how many inputs could be judged already."""
@@ -309,12 +291,9 @@ class ActionModule(ActionBase):
         text = f"{text} (role {role.name} takes {name} from it)"
         return Problem(shared[0], role.name, text, origin_of(variables[shared[0]]))
 
-    def _misspelt(self, roles: Mapping[str, Role], variables: Mapping[str, Any], known: set[str]) -> list[Problem]:
-        shared: set[str] = set()
-        for path in [*self.root.glob("roles/*/defaults/main.yml"), *self.root.glob("playbooks/*.yml")]:
-            shared.update(re.findall(rf"\b{SHARED_PREFIX}\w+", path.read_text(encoding="utf-8")))
-        for path in self.root.glob("roles/*/vars/main.yml"):  # what a role gives out, such as docker_engine_repository
-            known = known | set(re.findall(r"^(\w+):", path.read_text(encoding="utf-8"), re.MULTILINE))
+    def _misspelt(self, roles: Mapping[str, Role], variables: Mapping[str, Any], known: Set[str]) -> list[Problem]:
+        shared = role_inputs.shared(self.root)
+        known = known | role_inputs.given_out(self.root)
         options = {name: list(role.options) for name, role in roles.items()}
         keys = {str(key): key for key in variables}
         found = unknown_names(sorted(keys), options, shared, known)

@@ -42,6 +42,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible import context
+from ansible.plugins import loader as plugins
 from ansible.plugins.callback import CallbackBase
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import REPORT_SCHEMA
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import (
@@ -75,6 +76,12 @@ DEFAULT_WIDTH = 100
 MAX_WIDTH = 160
 
 
+def load_plugin(kind: str, name: str) -> object:
+    """The class of a plugin, or for a filter and a test what stands for it; Ansible keeps it."""
+    known: object = getattr(plugins, f"{kind}_loader").get(name, class_only=True)
+    return known
+
+
 class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -101,7 +108,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_task_start(self, task: Task, is_conditional: bool) -> None:
         if task.action == ROAD_BEGINS:
-            warm()
+            warm(task.get_loader(), load_plugin)
 
     def v2_runner_on_start(self, host: Host, task: Task) -> None:
         if self.by_turns and self.had_turn is not None:

@@ -10,8 +10,10 @@ once: 0.4 s of the processor, in place of a part of it in each worker (five host
 from __future__ import annotations
 
 import importlib
-from functools import cache
+from collections.abc import Callable
+from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import role_inputs
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.data import load
 
 HERE = "ansible_collections.gpuready.bootstrap.plugins.plugin_utils"
@@ -47,12 +49,33 @@ TABLES = (
     "xid",
     "messages/zh",
 )
+# Plugins of ansible-core that the road uses; of ours all filters and lookups
+PLUGINS = (
+    ("become", "ansible.builtin.sudo"),
+    ("connection", "ansible.builtin.ssh"),
+    ("filter", "ansible.builtin.combine"),
+    ("lookup", "ansible.builtin.env"),
+    ("lookup", "ansible.builtin.file"),
+    ("shell", "ansible.builtin.sh"),
+    ("test", "ansible.builtin.changed"),
+)
+OURS = ("filter", "lookup")
 
 
-@cache
-def warm() -> None:
-    """Import and read all of it, once."""
+def warm(loader: Any, get: Callable[[str, str], object]) -> None:
+    """Import and read all of it; a second time costs nothing.
+
+    loader: the run's DataLoader, which keeps files. get: loads a plugin by its kind and name, and keeps it.
+    """
     for name in MODULES:
         importlib.import_module(f"{HERE}.{name}")
     for table in TABLES:
         load(table)
+    role_inputs.roles(role_inputs.ROOT, loader)
+    role_inputs.shared(role_inputs.ROOT)
+    role_inputs.given_out(role_inputs.ROOT)
+    for kind, name in PLUGINS:
+        get(kind, name)
+    for kind in OURS:
+        for path in sorted((role_inputs.ROOT / "plugins" / kind).glob("*.py")):
+            get(kind, f"gpuready.bootstrap.{path.stem}")

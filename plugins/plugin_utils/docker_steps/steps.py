@@ -81,18 +81,29 @@ class _Steps:
             "rootless_due": bool(rootless),
             "restart_due": due,
             "todo": bool(refusal or not right or due or asked or found["watched"]),
+            "asks": self._asks(found),
+        }
+
+    @staticmethod
+    def _asks(found: Mapping[str, Any]) -> dict[str, Any]:
+        """What preflight may ask."""
+        return {
+            "name": "Docker",
+            "variable": "docker_engine_repo_url",
+            "url": found["index"],
+            "packages": found["packages"],
         }
 
     # -- where it comes from ------------------------------------------------------------------------------------
     def _sources(self) -> dict[str, Any]:
         if self.source != "docker" or not self.manager:
-            return {"repository": {}, "repository_url": "", "source_stamp": "", "sources_right": True}
+            return {"repository": {}, "index": "", "source_stamp": "", "sources_right": True}
         found = packages.repository(str(self.inputs["repo_url"]), self.os, self.inputs, self.manager)
         stamp = _digest(found)
         right = as_written_for(self.files, _SOURCE_FILES[self.manager], stamp)
         return {
             "repository": found,
-            "repository_url": self._index(found),
+            "index": self._index(found),
             "source_stamp": stamp,
             "sources_right": right or (not self._missing() and self._other_source()),
         }

@@ -13,7 +13,13 @@ _RIGHT = ("sources_right", "packages_right", "hold_right", "files_right", "initr
 
 def outputs(found: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
     """`found`: the steps. `inputs`: of the role; `reboot` and `own_packages` count here."""
-    return {"todo": _todo(found), "repository_url": _repository_url(found), "policy": _policy(found, inputs)}
+    asks = {
+        "name": "NVIDIA driver",
+        "variable": "nvidia_driver_repo_url",
+        "url": _repository_url(found),
+        "packages": found["packages"],
+    }
+    return {"todo": _todo(found), "asks": asks, "policy": _policy(found, inputs)}
 
 
 def _todo(found: Mapping[str, Any]) -> bool:

@@ -98,7 +98,7 @@ def decide(facts: dict[str, Any], **inputs: Any) -> dict[str, Any]:
 def test_a_bare_machine_gets_dockers_own_engine(system: str, expected: str) -> None:
     found = decide(machine(system))
     assert found["refusal"] == "" and found["source"] == "docker" and not found["adopted"] and found["todo"]
-    assert found["repository_url"] == expected and not found["sources_right"]
+    assert found["asks"]["url"] == expected and not found["sources_right"]
     assert found["specs"] == [
         "docker-ce",
         "docker-ce-cli",
