@@ -25,14 +25,20 @@ def names(count: int, start: int = 1) -> list[str]:
     return [f"{PREFIX}-{number:02d}" for number in range(start, start + count)]
 
 
-def write_inventory(label: str, hosts: Mapping[str, Mapping[str, Any]]) -> Path:
-    """An inventory of these hosts with the sandbox's variables, in .cache (as deep as those variables expect)."""
+def write_inventory(
+    label: str, hosts: Mapping[str, Mapping[str, Any]], variables: Mapping[str, Any] | None = None
+) -> Path:
+    """An inventory of these hosts with the sandbox's variables, in .cache (as deep as those variables expect).
+
+    variables: instead of the sandbox's own.
+    """
     folder = PROJECT / ".cache" / f"{PREFIX}-{label}"
     folder.mkdir(parents=True, exist_ok=True)
-    variables = folder / "group_vars"
-    if not variables.is_symlink():
-        variables.symlink_to(PROJECT / "inventories" / "sandbox" / "group_vars")
-    content = {"all": {"hosts": {name: dict(values) for name, values in hosts.items()}}}
+    own = folder / "group_vars"
+    own.unlink(missing_ok=True)
+    if variables is None:
+        own.symlink_to(PROJECT / "inventories" / "sandbox" / "group_vars")
+    content = {"all": {"hosts": {name: dict(values) for name, values in hosts.items()}, "vars": dict(variables or {})}}
     (folder / "hosts.yml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return folder
 
@@ -45,12 +51,14 @@ def remove(hosts: Sequence[str]) -> None:
 
 
 @contextmanager
-def running(label: str, hosts: Mapping[str, Mapping[str, Any]], *extra: str) -> Iterator[Path]:
+def running(
+    label: str, hosts: Mapping[str, Mapping[str, Any]], variables: Mapping[str, Any] | None = None
+) -> Iterator[Path]:
     """Start hosts; yields their inventory, and removes them in the end, whatever happens."""
-    inventory = write_inventory(label, hosts)
+    inventory = write_inventory(label, hosts, variables)
     remove(list(hosts))
     try:
-        run = play("sandbox/fleet.yml", "-i", str(inventory), *extra)
+        run = play("sandbox/fleet.yml", "-i", str(inventory))
         assert run.rc == 0, run.output
         yield inventory
     finally:
