@@ -183,8 +183,6 @@ def keep(host: str, image: str) -> None:
         subprocess.run([*pack, "var/lib/docker", "var/lib/containerd"], stdout=stream, check=True)
     docker("commit", host, image)
     (STATE / f"image-{fleet_lab.PREFIX}").write_text(f"{image}\n")
-    fingerprint = (STATE / "repository-fingerprint-trixie").read_text()
-    (STATE / f"repository-fingerprint-{fleet_lab.PREFIX}").write_text(fingerprint)
 
 
 def executions(inventory: Path, host: str) -> int:
@@ -297,9 +295,8 @@ def bench(arguments: argparse.Namespace) -> int:
             converge(base, image)
             fleet_lab.remove([base])
         plain = plain_variables(fleet_lab.write_inventory("bench", {base: {}}), base)
-        with fleet_lab.running(
-            "bench", {host: {"sandbox_image": fleet_lab.PREFIX} for host in hosts}, plain
-        ) as inventory:
+        started = {host: {"sandbox_image": fleet_lab.PREFIX} for host in hosts}
+        with fleet_lab.running("bench", started, plain) as inventory:
             wait(hosts, DOCKER_READY)
             print(
                 f"{len(hosts)} hosts run; the first run mends what starting changed (the driver and the dev container)",
