@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -45,14 +46,17 @@ def test_unknown_system_is_refused_and_nothing_changes(host: Host) -> None:
     assert "PRE-OS" in done.stdout and "debian 9" in done.stdout
 
 
-def test_a_machine_without_gpu_is_refused(host: Host) -> None:
+def test_a_machine_without_gpu_is_refused_and_monitoring_is_told(host: Host) -> None:
     host.check_output("mkdir /run/gone && mv /sys/bus/pci/devices/* /run/gone/")
     try:
-        done = preflight(host)
+        done = preflight(host, "-e", "preflight_textfile_dir=/var/tmp")
+        metrics = host.check_output("cat /var/tmp/gpuready.prom && rm /var/tmp/gpuready.prom")
     finally:
         host.check_output("mv /run/gone/* /sys/bus/pci/devices/ && rmdir /run/gone")
     assert done.returncode == 2
     assert "PRE-GPU-PCI" in done.stdout and "no NVIDIA GPU" in done.stdout
+    assert re.search(r'^gpuready_check_status\{id="PRE-GPU-PCI".* 2$', metrics, re.MULTILINE), metrics
+    assert re.search(r"^gpuready_verdict\S* 2$", metrics, re.MULTILINE), metrics
 
 
 def test_an_unreachable_repository_is_named_with_its_variable(host: Host) -> None:
@@ -68,7 +72,7 @@ def test_an_unreachable_repository_is_named_with_its_variable(host: Host) -> Non
 def test_a_good_machine_passes(host: Host) -> None:
     done = preflight(host)
     assert done.returncode == 0, done.stdout
-    assert "changed=0" in done.stdout
+    assert "changed=0" in done.stdout and not host.file("/var/tmp/gpuready.prom").exists
 
 
 @pytest.mark.parametrize("package", ["gpuready-half"])
