@@ -22,6 +22,8 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import
 LOCK = "conda-pack==0.9.2 --hash=sha256:437c1acadcdfe3d4f44233513eb116129cde3911088f72ae00871802c7943e47\n"
 # -I: neither the user's directory nor PYTHON* of the session may decide what is packed
 RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); from conda_pack.cli import main; main()"
+# what docker cp brings belongs to root, and the container's user may not read it
+FROM_FILE = 'exec "$@" < "$0"'
 # in the environment: the sum of the archive that it was made from, or that it is not finished
 MARK, UNFINISHED = ".gpuready-archive", "unpacking"
 _WORDS_MAX = 900
@@ -94,10 +96,8 @@ def pack(job: Job, archive: str, uv: str, index_url: str) -> None:
         options = ["--prefix", place.prefix, "--output", made, "--format", "tar.gz", "--n-threads", "-1", "--quiet"]
         program = [place.python, "-I", "-B", "-c", RUN, f"{folder}/tool"]
         job.must(f"conda-pack could not pack {place.words}", *program, *options)
-        copy = ["docker", "cp"] if place.container else ["cp"]
-        copy[0] = place.docker if place.container else copy[0]
-        source = f"{place.container}:{made}" if place.container else made
-        job.must(f"{archive} could not be written", *copy, source, part, outside=True)
+        copy = [place.docker, "cp", f"{place.container}:{made}"] if place.container else ["cp", made]
+        job.must(f"{archive} could not be written", *copy, part, outside=True)
     # it holds all that somebody left in the environment
     os.chmod(part, 0o600)
     os.replace(part, archive)
@@ -120,18 +120,13 @@ def made_from(job: Job) -> str:
 def unpack(job: Job, archive: str, digest: str) -> None:
     """Make the environment of an archive that lies on the machine itself. Raises PlaceError."""
     place, part = job.place, f"{job.place.prefix}.part"
-    with scratch(job) as folder:
-        source = archive
-        if place.container:
-            source = f"{folder}/env.tar.gz"
-            what = f"{archive} could not be copied into {place.container}"
-            job.must(what, place.docker, "cp", archive, f"{place.container}:{source}", outside=True)
-        # what an interrupted run left
-        job.must(f"{place.words} cannot be replaced", "rm", "-rf", part, place.prefix)
-        job.must(f"{place.words} cannot be made", "mkdir", "-p", part)
-        # tar itself refuses members that would lie elsewhere
-        options = ["--extract", "--gzip", "--no-same-owner", "--file", source, "--directory", part]
-        job.must(f"{archive} could not be unpacked", "tar", *options)
+    # what an interrupted run left
+    job.must(f"{place.words} cannot be replaced", "rm", "-rf", part, place.prefix)
+    job.must(f"{place.words} cannot be made", "mkdir", "-p", part)
+    # tar itself refuses members that would lie elsewhere
+    options = ["--extract", "--gzip", "--no-same-owner", "--file", "-", "--directory", part]
+    tar = place.command("tar", *options, stdin=True)
+    job.must(f"{archive} could not be unpacked", "sh", "-c", FROM_FILE, archive, *tar, outside=True)
     _note(job, f"{part}/{MARK}", UNFINISHED)
     job.must(f"{place.words} cannot be made", "mv", "-T", part, place.prefix)
     job.must("conda-unpack could not rewrite the prefix", place.python, "-B", f"{place.prefix}/bin/conda-unpack")

@@ -8,12 +8,12 @@ With stand-ins for torch's wheels (shared/torch_stand_in.py). The tests stand in
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch_stand_in as torch
+import wheel_index
 from dev_login import SSH_PORT, says
 from machine import Machine, Run
 from testinfra.host import Host
@@ -35,10 +35,11 @@ def locks(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def index(machine: Machine) -> Iterator[str]:
-    """Served as long as a test runs, for the build and for the user."""
-    yield torch.serve(machine)
-    torch.stop(machine)
+def index(machine: Machine) -> str:
+    """For the locks, the builds and the user; the last test stops it."""
+    if "index" not in SEEN:
+        SEEN["index"] = f"{wheel_index.serve(machine, torch.packages())}/{{cuda}}"
+    return str(SEEN["index"])
 
 
 def wish(backend: str, **more: object) -> dict[str, Any]:
@@ -132,6 +133,7 @@ def test_by_an_explicit_wish_it_comes_and_is_told(with_cuda: Machine, index: str
 
 
 def test_it_goes_again(with_cuda: Machine, locks: str) -> None:
+    wheel_index.stop(with_cuda)
     given: dict[str, Any] = {"dev_container_state": "absent", "dev_container_remove_volumes": True}
     run = with_cuda.converge(**wish("cu126"), **given, dev_container_only=[NAME], dev_container_lock_dir=locks)
     assert run.rc == 0, run.output[-3000:]
