@@ -72,6 +72,8 @@ def test_it_is_packed_and_starts_elsewhere(machine: Machine, environment: str, i
     assert packed.rc == 0, packed.output[-3000:]
     archive = tmp_path / machine.name / "conda-env.tar.gz"
     assert archive.stat().st_mode & 0o077 == 0
+    # nothing came from an index: there is no lock, and none is named
+    assert "lock" not in (archive.parent / "dev.yml").read_text()
     run = machine.play("playbooks/import_env.yml", import_env_archive=str(archive), import_env_prefix=HERE)
     assert run.rc == 0, run.output[-3000:]
     # the machine has no such Python of its own there, and nothing names the old prefix
