@@ -12,8 +12,12 @@ import zipfile
 
 RELEASE = "2.11.0"
 CPU, CUDA = f"{RELEASE}+cpu", f"{RELEASE}+cu126"
+# a release whose build on the package index is for another CUDA (12.8) than a driver of branch 580 gets
+OLDER = "2.10.0"
+FOR_DRIVER = f"{OLDER}+cu130"
+BUILT_FOR = {CUDA: "12.6", FOR_DRIVER: "13.0"}
 # what each index has: that of cu126 both builds, and that of cu128 the wrong one only, as a careless mirror would
-FOLDERS = {"cpu": [CPU], "cu126": [CUDA, CPU], "cu128": [CPU]}
+FOLDERS = {"cpu": [CPU], "cu126": [CUDA, CPU], "cu128": [CPU], "cu130": [FOR_DRIVER]}
 INIT = """\
 from .version import __version__, cuda as _built_for
 
@@ -25,7 +29,7 @@ class cuda:
 
 def wheel(version: str) -> bytes:
     """The same bytes each time."""
-    cuda = "12.6" if version == CUDA else None
+    cuda = BUILT_FOR.get(version)
     info = f"torch-{version}.dist-info"
     files = {
         "torch/__init__.py": INIT,

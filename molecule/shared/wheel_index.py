@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from machine import Machine
 
 UNIT, PORT, FOLDER = "wheel-index", 8106, "/srv/wheel-index"
+# where there is no systemd
+PID = "/run/wheel-index.pid"
 
 
 def page(wheels: Mapping[str, bytes]) -> bytes:
@@ -30,7 +32,11 @@ def serve(machine: Machine, packages: Mapping[str, Mapping[str, bytes]]) -> str:
             encoded = base64.b64encode(data).decode()
             machine.sh(f"mkdir -p $(dirname {path}) && echo {encoded} | base64 -d > {path}")
     stop(machine)
-    machine.sh(f"systemd-run -q --collect --unit={UNIT} python3 -m http.server {PORT} -d {FOLDER}")
+    server = f"python3 -m http.server {PORT} -d {FOLDER}"
+    if machine.rc("test -d /run/systemd/system") == 0:
+        machine.sh(f"systemd-run -q --collect --unit={UNIT} {server}")
+    else:
+        machine.sh(f"setsid -f sh -c 'echo $$ > {PID}; exec {server}' >/dev/null 2>&1 </dev/null")
     machine.sh(f"timeout 30 sh -c 'until ss -Hltn sport = :{PORT} | grep -q .; do sleep 0.2; done'")
     # not that of its engine: the controller asks it, too
     address = machine.sh("ip -4 -o route get 192.0.2.1 | sed -E 's/.* src ([0-9.]+).*/\\1/'").strip()
@@ -39,4 +45,4 @@ def serve(machine: Machine, packages: Mapping[str, Mapping[str, bytes]]) -> str:
 
 def stop(machine: Machine) -> None:
     """One that does not run is as good as stopped."""
-    machine.sh(f"systemctl stop {UNIT}.service 2>/dev/null; true")
+    machine.sh(f"systemctl stop {UNIT}.service 2>/dev/null; kill $(cat {PID} 2>/dev/null) 2>/dev/null; rm -f {PID}")
