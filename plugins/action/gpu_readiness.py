@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import readiness_files
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import diff
@@ -219,7 +220,15 @@ def _write_folder(
 
 def _dev_wishes(asked: Any) -> list[DevWish] | None:
     wishes = [item for item in asked or [] if isinstance(item, Mapping)]
-    return [DevWish(str(w.get("container")), bool(w.get("ssh_port")), bool(w.get("jupyter_port"))) for w in wishes]
+    return [
+        DevWish(
+            str(w.get("container")),
+            bool(w.get("ssh_port")),
+            bool(w.get("jupyter_port")),
+            boolean(w.get("torch_cpu_accepted") or False),
+        )
+        for w in wishes
+    ]
 
 
 def _inventory(sources: Any) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._python_lock import canonical, pins
@@ -73,6 +73,38 @@ def look(runner: Runner, place: Place) -> dict[str, Any]:
     return found
 
 
+def beside(runner: Runner, place: Place, uv: str) -> str:
+    """The path of uv where it is there, else nothing: then the environment's own pip has to do."""
+    return uv if runner.run(place.command(uv, "--version"), timeout=30).status == "ok" else ""
+
+
+def install(
+    run_command: Callable[..., tuple[int, str, str]],
+    place: Place,
+    uv: str,
+    lock: str,
+    options: Sequence[str],
+    index_url: str,
+    timeout: int,
+) -> tuple[int, str, str]:
+    """Install a lock, each file by its hash and nothing else. uv: its path, or empty for pip."""
+    common = ["install", "--no-deps", "--require-hashes", *options]
+    if uv:
+        argv = place.command(uv, "pip", *common, "--python", place.python, "-r", "-", stdin=True)
+    else:
+        argv = place.command(place.python, "-m", "pip", *common, "-r", "/dev/stdin", stdin=True)
+    # the address may hold a password: not on a command line, which everybody can read
+    names = {"UV_INDEX": index_url, "PIP_EXTRA_INDEX_URL": index_url} if index_url else {}
+    if place.container:
+        argv[2:2] = [word for name in names for word in ("-e", name)]
+    return run_command(
+        ["timeout", "-k", "1", str(timeout), *argv],
+        data=lock,
+        environ_update={"LC_ALL": "C", "UV_NO_PROGRESS": "1", **names},
+        expand_user_and_vars=False,
+    )
+
+
 def transfer(found: Mapping[str, Any]) -> dict[str, Any]:
     """What another machine can get: requirements for a lock, torch's build, conda's packages; and what it cannot."""
     by_conda = {canonical(row["name"]) for row in found["conda"]}
@@ -97,10 +129,15 @@ def transfer(found: Mapping[str, Any]) -> dict[str, Any]:
         "requirements": sorted(set(requirements)),
         "torch_backend": backends.pop() if len(backends) == 1 else "auto",
         "source_builds": sorted(set(builds)),
-        "conda": [f"{row['name']}={row['version']}={row['build']}" for row in found["conda"]],
+        "conda": conda_names(found),
         "conda_explicit": _explicit(found["conda"]),
         "left_out": left,
     }
+
+
+def conda_names(found: Mapping[str, Any]) -> list[str]:
+    """Packages of conda, as match specifications."""
+    return [f"{row['name']}={row['version']}={row['build']}" for row in found["conda"]]
 
 
 def _imported(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -10,11 +10,14 @@ module: dev_env_export
 short_description: Say what is in a Python environment, and what of it another machine can get
 version_added: 0.2.0
 description:
-  - Asks the environment's own Python, on this machine or in a container, and changes nothing.
+  - Asks the environment's own Python, on this machine or in a container, and changes nothing but O(archive).
   - The result goes into M(gpuready.bootstrap.python_lock), which finds the hashes. C(playbooks/export_env.yml) does
     both.
   - What was compiled on this machine, installed from a directory, a repository or a file cannot come from an index. It
     is listed apart, each with its reason.
+  - With O(archive) an environment of conda is packed as it is, with the packages of pip in it, by conda-pack, which
+    comes from the package index by its sum and goes again. A machine of the same architecture needs neither conda nor
+    a network for it.
 options:
   prefix:
     description: Directory of the environment, with C(bin/python) in it.
@@ -28,6 +31,26 @@ options:
     description: The program of the container engine.
     type: str
     default: docker
+  archive:
+    description: >-
+      File (C(.tar.gz)) on this machine to pack the environment into, for its owner only. One that is there is replaced.
+      Empty packs nothing.
+    type: path
+    default: ""
+  uv:
+    description: Path of uv beside the environment. Where it is not there, the environment's own pip is taken.
+    type: str
+    default: /opt/tools/bin/uv
+  index_url:
+    description: >-
+      One more package index to get conda-pack from. It may hold credentials, which are never shown. Empty leaves it to
+      the settings of uv or pip there.
+    type: str
+    default: ""
+  timeout:
+    description: Seconds for each step of O(archive).
+    type: int
+    default: 3600
 attributes:
   check_mode:
     description: Can run in check_mode and return changed status prediction without modifying target.
@@ -44,6 +67,11 @@ EXAMPLES = r"""
   gpuready.bootstrap.dev_env_export:
     container: gpuready-dev
   register: found
+
+- name: An environment of conda as one file
+  gpuready.bootstrap.dev_env_export:
+    prefix: /data/envs/lab
+    archive: /var/tmp/conda-env.tar.gz
 """
 
 RETURN = r"""
@@ -93,9 +121,26 @@ left_out:
   sample: []
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _conda_pack as packs
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _python_env as envs
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
+
+
+def pack(module: AnsibleModule, runner: Runner, place: envs.Place, found: dict[str, Any]) -> bool:
+    """Make the archive where one is asked for; whether there was anything to do. Raises PlaceError."""
+    archive = module.params["archive"]
+    if not archive:
+        return False
+    if not found["conda"]:
+        raise envs.PlaceError(f"{place.words} is no environment of conda; its lock is enough, leave archive empty")
+    if not module.check_mode:
+        job = packs.Job(module.run_command, place, module.params["timeout"])
+        uv = envs.beside(runner, place, module.params["uv"])
+        packs.pack(job, archive, uv, module.params["index_url"])
+    return True
 
 
 def main() -> None:
@@ -104,15 +149,21 @@ def main() -> None:
             "prefix": {"type": "str", "default": "/opt/venv"},
             "container": {"type": "str", "default": ""},
             "docker": {"type": "str", "default": "docker"},
+            "archive": {"type": "path", "default": ""},
+            "uv": {"type": "str", "default": "/opt/tools/bin/uv"},
+            "index_url": {"type": "str", "default": "", "no_log": True},
+            "timeout": {"type": "int", "default": 3600},
         },
         supports_check_mode=True,
     )
     place = envs.Place(module.params["prefix"], module.params["container"], module.params["docker"])
+    runner = Runner(module.run_command)
     try:
-        found = envs.look(Runner(module.run_command), place)
+        found = envs.look(runner, place)
+        packed = pack(module, runner, place, found)
     except envs.PlaceError as error:
         module.fail_json(msg=f"{error}.")
-    module.exit_json(changed=False, **envs.transfer(found))
+    module.exit_json(changed=packed, **envs.transfer(found))
 
 
 if __name__ == "__main__":

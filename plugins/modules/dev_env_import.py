@@ -7,16 +7,18 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: dev_env_import
-short_description: Install a lock into a Python environment that is there
+short_description: Install a lock into a Python environment that is there, or unpack one of conda
 version_added: 0.2.0
 description:
   - Brings an environment, on this machine or in a running container, to the versions of a lock, each file checked by
     its hash. Packages that the lock does not name stay.
   - An environment that has all of it is left alone, without a look at an index.
   - In a container this lasts until the container is made anew; C(dev_python.lock) makes it part of the image.
+  - With O(archive) it makes a whole environment of conda, of the same architecture, at another prefix. One in the home
+    directory of a container's user outlives the container.
 options:
   prefix:
-    description: Directory of the environment, with C(bin/python) in it.
+    description: Directory of the environment, with C(bin/python) in it. For O(archive) it must be empty, or not there.
     type: str
     default: /opt/venv
   container:
@@ -26,7 +28,19 @@ options:
   lock:
     description: The text of the lock, such as M(gpuready.bootstrap.python_lock) writes it.
     type: str
-    required: true
+    default: ""
+  archive:
+    description: >-
+      Archive of conda-pack on this machine, such as O(gpuready.bootstrap.dev_env_export#module:archive) makes it. An
+      environment that was made from it is left alone; one that an interrupted run left is made anew.
+    type: path
+    default: ""
+  sha256:
+    description: >-
+      Sum of the archive. One with another sum is refused; where the environment was made from it already, the archive
+      itself need not be there.
+    type: str
+    default: ""
   uv:
     description: Path of uv beside the environment. Where it is not there, the environment's own pip is taken.
     type: str
@@ -59,11 +73,17 @@ EXAMPLES = r"""
   gpuready.bootstrap.dev_env_import:
     container: gpuready-dev
     lock: "{{ lookup('ansible.builtin.file', 'exports/gpu01/requirements.txt') }}"
+
+- name: An environment of conda of another machine
+  gpuready.bootstrap.dev_env_import:
+    archive: /var/tmp/conda-env.tar.gz
+    prefix: /data/envs/lab
 """
 
 RETURN = r"""
 installed:
-  description: Pins of the lock that the environment did not have.
+  description: >-
+    Pins of the lock that the environment did not have; of O(archive) the packages of conda, in check mode its path.
   returned: success
   type: list
   elements: str
@@ -71,20 +91,10 @@ installed:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _conda_pack as packs
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _python_env as envs
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _python_lock as locks
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
-
-
-def command(place: envs.Place, uv: str, torch_index: bool) -> list[str]:
-    """Read the lock from standard input. uv: its path, or empty for pip."""
-    if not uv:
-        return place.command(place.python, "-m", "pip", "install", *_COMMON, "-r", "/dev/stdin", stdin=True)
-    more = ["--index-strategy", "unsafe-best-match"] if torch_index else []
-    return place.command(uv, "pip", "install", "--python", place.python, *_COMMON, *more, "-r", "-", stdin=True)
-
-
-_COMMON = ("--no-deps", "--require-hashes")
 
 
 class Import:
@@ -108,25 +118,30 @@ class Import:
         return wanted
 
     def _install(self, lock: str) -> None:
-        uv = self.params["uv"] if self._has_uv() else ""
-        argv = command(self.place, uv, bool(self.params["torch_index_url"]))
+        uv = envs.beside(self.runner, self.place, self.params["uv"])
         url = self.params["torch_index_url"]
-        # the address may hold a password: not on a command line, which everybody can read
-        names = {"UV_INDEX": url, "PIP_EXTRA_INDEX_URL": url} if url else {}
-        if self.place.container:
-            argv[2:2] = [word for name in names for word in ("-e", name)]
-        rc, out, err = self.module.run_command(
-            ["timeout", "-k", "1", str(self.params["timeout"]), *argv],
-            data=lock,
-            environ_update={"LC_ALL": "C", "UV_NO_PROGRESS": "1", **names},
-            expand_user_and_vars=False,
-        )
+        more = ["--index-strategy", "unsafe-best-match"] if uv and url else []
+        run = self.module.run_command
+        rc, out, err = envs.install(run, self.place, uv, lock, more, url, self.params["timeout"])
         if rc != 0:
             said = locks.words(err) or locks.words(out)
             raise envs.PlaceError(f"the lock could not be installed into {self.place.words}: {said.rstrip('.')}")
 
-    def _has_uv(self) -> bool:
-        return self.runner.run(self.place.command(self.params["uv"], "--version"), timeout=30).status == "ok"
+    def unpack(self) -> list[str]:
+        """An archive of conda-pack; returns the packages of conda that came."""
+        job = packs.Job(self.module.run_command, self.place, self.params["timeout"])
+        archive, digest = self.params["archive"], self.params["sha256"]
+        if digest and packs.made_from(job) == digest:
+            return []
+        if self.module.check_mode:
+            return [archive]
+        found = packs.sha256(archive)
+        if digest and found != digest:
+            raise envs.PlaceError(f"{archive} has another SHA-256 sum than {digest}; nothing was unpacked")
+        if packs.made_from(job) == found:
+            return []
+        packs.unpack(job, archive, found)
+        return envs.conda_names(envs.look(self.runner, self.place))
 
 
 def main() -> None:
@@ -134,16 +149,20 @@ def main() -> None:
         argument_spec={
             "prefix": {"type": "str", "default": "/opt/venv"},
             "container": {"type": "str", "default": ""},
-            "lock": {"type": "str", "required": True},
+            "lock": {"type": "str", "default": ""},
+            "archive": {"type": "path", "default": ""},
+            "sha256": {"type": "str", "default": ""},
             "uv": {"type": "str", "default": "/opt/tools/bin/uv"},
             "torch_index_url": {"type": "str", "default": "", "no_log": True},
             "docker": {"type": "str", "default": "docker"},
             "timeout": {"type": "int", "default": 3600},
         },
+        mutually_exclusive=[["lock", "archive"]],
         supports_check_mode=True,
     )
+    job = Import(module)
     try:
-        installed = Import(module).run()
+        installed = job.unpack() if module.params["archive"] else job.run()
     except envs.PlaceError as error:
         module.fail_json(msg=f"{error}.")
     module.exit_json(changed=bool(installed), installed=installed)

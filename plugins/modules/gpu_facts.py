@@ -161,6 +161,10 @@ options:
       user:
         description: Whose environment is looked at; by default that of the container's own user.
         type: str
+      torch_cpu_accepted:
+        description: Not read here. M(gpuready.bootstrap.gpu_readiness) accepts a torch for the CPU in this container.
+        type: bool
+        default: false
   dev_here:
     description: Look at this machine as at a dev container. In a container, such as a rented one, it is always done.
     type: bool
@@ -291,6 +295,7 @@ DEV = {
     "token_file": {"type": "path", "no_log": False},
     "code_port": {"type": "int"},
     "user": {"type": "str"},
+    "torch_cpu_accepted": {"type": "bool", "default": False},
 }
 
 

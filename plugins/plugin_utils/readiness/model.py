@@ -106,11 +106,12 @@ def unknown(message: Text, **details: Any) -> Finding:
 
 @dataclass(frozen=True)
 class DevWish:
-    """A dev container that should be there, and on which ports it should answer."""
+    """A dev container that should be there, its ports that should answer, and whether its torch may be for the CPU."""
 
     name: str
     ssh: bool = True
     jupyter: bool = True
+    torch_cpu_accepted: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +30,8 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parse
 
 PARTS: tuple[ModuleType, ...] = (tools, sshd_config, torch_files, envs, limits, passwords, places, access, login, look)
 _OWN = ("ansible_collections.", "__future__", "typing")
+# several containers are looked into at once, and reading sources is not made for threads: one of them found none
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class _Plain(ast.NodeTransformer):
@@ -62,7 +65,12 @@ def plain(source: str) -> str:
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
-@functools.lru_cache(maxsize=1)
 def script() -> str:
     """Return the whole script, about 25 KB; an argument of a program may have 128 KiB (execve(2))."""
+    with _ONE_AT_A_TIME:
+        return _joined()
+
+
+@functools.lru_cache(maxsize=1)
+def _joined() -> str:
     return "\n".join([*(plain(inspect.getsource(part)) for part in PARTS), "main()"])

@@ -68,8 +68,6 @@ def look_into(
 ) -> None:
     """Fill the entry by one or two looks. `first`: the first process has the environment, not this one."""
     wish: dict[str, Any] = {"created": created, "first": first}
-    # made here, once: two threads would both make it
-    bundle.script()
     if user in _ROOT_NAMES:
         (looked,) = _look(host, entry, [(run, user, _USER_SHELL, {**wish, "parts": ["user", "root"]}, "inside")])
         rooted = looked

@@ -12,6 +12,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.dev.target import (
     Target,
     each,
+    wish_of,
     without_gpu,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
@@ -24,6 +25,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     skip,
     unknown,
     version_at_least,
+    warn,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import (
     arch_covers,
@@ -83,9 +85,15 @@ def installed(target: Target) -> list[Torch]:
     return found
 
 
-def _accepted(ctx: Context, item: Torch) -> bool:
+def _wished(ctx: Context, target: Target) -> bool:
+    """Whether a torch for the CPU is right there: by the policy everywhere, by its own specification."""
+    wish = wish_of(ctx, target.entity)
+    return ctx.policy.torch_cpu_accepted or (wish is not None and wish.torch_cpu_accepted)
+
+
+def _accepted(ctx: Context, target: Target, item: Torch) -> bool:
     """A torch for the CPU that somebody chose; one for other GPUs than NVIDIA's is still the wrong one."""
-    return ctx.policy.torch_cpu_accepted and item.kind == "cpu"
+    return item.kind == "cpu" and _wished(ctx, target)
 
 
 def _as_accepted(target: Target, item: Torch) -> Finding:
@@ -93,12 +101,26 @@ def _as_accepted(target: Target, item: Torch) -> Finding:
     return skip(message, entity=target.entity)
 
 
+def _told_as_accepted(ctx: Context, target: Target, item: Torch) -> Finding:
+    """One line for it, so that a year later nobody wonders why the GPU idles; the verdict stays as it is."""
+    message = say(
+        "torch {version} in {env} of {name} is a CPU build, as accepted: it cannot use the GPU",
+        version=item.version,
+        env=item.env,
+        name=target.name,
+    )
+    text = say("If the GPU is to be used, take dev_torch.cpu_accepted out, and build anew.")
+    remedy = target.remedy(ctx.run.play("dev_container", text, "set_var"), ctx.by_hand(text, "set_var"))
+    seen = item.facts.show("version", "cuda")
+    return warn(message, remedy, entity=target.entity, observed=item.version, evidence=seen, severity=Severity.INFO)
+
+
 def _cpu_only(ctx: Context, target: Target) -> Finding | None:
     """Nothing can be computed on a GPU where every torch is an accepted CPU build."""
-    if not ctx.policy.torch_cpu_accepted:
+    if not _wished(ctx, target):
         return None
     found = installed(target)
-    return _as_accepted(target, found[0]) if found and all(_accepted(ctx, item) for item in found) else None
+    return _as_accepted(target, found[0]) if found and all(item.kind == "cpu" for item in found) else None
 
 
 def _each_torch(ctx: Context, judge: Callable[[Target, Torch], Finding]) -> list[Finding]:
@@ -175,8 +197,8 @@ def conda_build(ctx: Context) -> list[Finding]:
             return ok(
                 say("conda's torch in {env} is a CUDA build ({build})", env=item.env, build=build), entity=target.entity
             )
-        if _accepted(ctx, item):
-            return _as_accepted(target, item)
+        if _accepted(ctx, target, item):
+            return _told_as_accepted(ctx, target, item)
         message = say(
             "conda's torch {version} in {env} is the build {build}, made without CUDA",
             version=item.version,
@@ -197,7 +219,7 @@ def _not_for_gpu(ctx: Context, target: Target, item: Torch) -> Finding | None:
     """Without a CUDA build there is nothing more to judge; the red line is another check's."""
     if item.kind == "cuda" or not ctx.policy.dev_gpu_wanted:
         return without_gpu(ctx, target)
-    if _accepted(ctx, item):
+    if _accepted(ctx, target, item):
         return _as_accepted(target, item)
     cause = "DEV-TORCH-CUDA" if item.conda_build is None else "DEV-CONDA-BUILD"
     return skip(say("torch in {env} is no CUDA build", env=item.env), entity=target.entity, caused_by=cause)
@@ -215,8 +237,9 @@ def torch_uses_gpu(ctx: Context) -> list[Finding]:
                 say("torch {version} in {env} is built for CUDA {cuda}", version=item.version, env=item.env, cuda=cuda),
                 entity=entity,
             )
-        if _accepted(ctx, item):
-            return _as_accepted(target, item)
+        if _accepted(ctx, target, item):
+            told = item.conda_build is not None  # by DEV-CONDA-BUILD
+            return _as_accepted(target, item) if told else _told_as_accepted(ctx, target, item)
         if item.conda_build is not None:
             return skip(
                 say("torch in {env} is no CUDA build", env=item.env), entity=entity, caused_by="DEV-CONDA-BUILD"

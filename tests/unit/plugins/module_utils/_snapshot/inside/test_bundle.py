@@ -9,6 +9,8 @@ import inspect
 import json
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -87,3 +89,21 @@ def test_an_error_in_one_part_leaves_the_others(monkeypatch: pytest.MonkeyPatch)
     assert found["libcuda"] is None
     assert found["errors"]["libcuda"] == ["failed", "RuntimeError"]
     assert found["ulimits"] is not None
+
+
+def test_containers_that_are_looked_into_at_once_read_the_sources_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """inspect.getsource fails in one of two threads at times: "could not get source code"."""
+    real, inside, most, calls = inspect.getsource, [0], [0], [0]
+
+    def slow(part: Any) -> str:
+        inside[0], calls[0] = inside[0] + 1, calls[0] + 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.01)
+        inside[0] -= 1
+        return real(part)
+
+    bundle._joined.cache_clear()
+    monkeypatch.setattr(inspect, "getsource", slow)
+    with ThreadPoolExecutor(4) as pool:
+        made = {job.result() for job in [pool.submit(bundle.script) for _number in range(4)]}
+    assert (len(made), most[0], calls[0]) == (1, 1, len(bundle.PARTS))

@@ -22,6 +22,8 @@ ONE = {f"{INSIDE}.gpu.count": 1, f"{INSIDE}.cuinit.count": 1}
 NO_SMI = {f"{INSIDE}.smi": False}
 NO_TORCH = {f"{INSIDE}.torch": None, f"{ENV}.torch": None}
 CPU_ACCEPTED = {"policy": {"torch_cpu_accepted": True}}
+CPU_WISHED = {"dev_requested": [DevWish("dev", torch_cpu_accepted=True)]}
+CPU_WISHED_ELSEWHERE = {"dev_requested": [DevWish("dev"), DevWish("other", torch_cpu_accepted=True)]}
 NO_GPU_WANTED = {"policy": {"dev_gpu_wanted": False}}
 LIBCUDA = "/usr/lib/x86_64-linux-gnu/libcuda.so.1"
 DRIVER_550 = {f"{INSIDE}.driver_version": "550.163.01", f"{INSIDE}.libcuda.version": "550.163.01"}
@@ -129,7 +131,10 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("DEV-TORCH-CUDA", "fail", "CPU build", torch(version="2.15.0", cuda=None), {}),
     ("DEV-TORCH-CUDA", "fail", "other GPUs", torch(version="2.15.0+rocm6.4", cuda=None), {}),
     ("DEV-TORCH-CUDA", "skip", "wants no GPU", torch(version="2.15.0+cpu", cuda=None), NO_GPU_WANTED),
-    ("DEV-TORCH-CUDA", "skip", "as accepted", torch(version="2.15.0+cpu", cuda=None), CPU_ACCEPTED),
+    ("DEV-TORCH-CUDA", "warn", "as accepted: it", torch(version="2.15.0+cpu", cuda=None), CPU_ACCEPTED),
+    ("DEV-TORCH-CUDA", "warn", "as accepted: it", torch(version="2.15.0+cpu", cuda=None), CPU_WISHED),
+    ("DEV-TORCH-CUDA", "fail", "CPU build", torch(version="2.15.0+cpu", cuda=None), CPU_WISHED_ELSEWHERE),
+    ("DEV-TORCH-ARCH", "skip", "as accepted", torch(version="2.15.0+cpu", cuda=None), CPU_WISHED),
     ("DEV-TORCH-CUDA", "fail", "other GPUs", torch(version="2.15.0+xpu", cuda=None), CPU_ACCEPTED),
     ("DEV-TORCH", "pass", "2.15.0+cu130", {}, {}),
     ("DEV-TORCH", "unknown", "envs", {f"{INSIDE}.envs": None}, {}),
