@@ -14,7 +14,8 @@ import apt_pkg
 
 LISTS = Path("/var/lib/apt/lists")
 SECTIONS = {"admin", "editors", "kernel", "net", "shells", "utils", "vcs"}
-NAMES = {"build-essential", "hello", "python3-pip", "python3-venv"}
+# what roles and tests install besides: all words of roles, plugins and tests that are names of packages were looked at
+NAMES = {"build-essential", "hello", "python3-pip", "python3-venv", "rootlesskit", "tinyproxy", "virtualenv"}
 RELATIONS = ("PreDepends", "Depends", "Recommends")
 
 
