@@ -38,20 +38,24 @@ def scenarios(on_demand: bool = False, project: Path = PROJECT) -> list[str]:
     """
     folders = [path.parent for path in (project / "molecule").glob("*/molecule.yml")]
     found = {folder.name for folder in folders if on_demand or not (folder / "on-demand").exists()}
+    # by what they took on two cores, three at a time
     first = (
         "nvidia_driver_faults",
-        "docker_engine",
-        "nvidia_driver",
         "mirrors",
         "ssh_access",
+        "docker_engine",
         "dev_container",
-        "ansible_pull",
-        "nvml_stability",
-        "nvml_reload",
-        "nvidia_container_toolkit",
-        "nvidia_driver_rpm",
         "container_rpm",
+        "nvidia_driver",
+        "nvidia_container_toolkit",
+        "nvml_stability",
+        "nvidia_driver_rpm",
+        "dev_inplace",
+        "nvml_reload",
         "site",
+        "storage_mounts",
+        "nvidia_driver_ubuntu",
+        "ansible_pull",
     )
     long = [name for name in first if name in found]
     return long + sorted(found - set(long))

@@ -25,6 +25,7 @@ class Outcome(NamedTuple):
 
 
 JOBS = 2
+SIGN_OF_LIFE_S = 60.0
 
 
 def run(step: str, make: str, quiet: bool = False) -> Outcome:
@@ -49,8 +50,14 @@ def run(step: str, make: str, quiet: bool = False) -> Outcome:
 def run_group(steps: list[str], make: str) -> list[Outcome]:
     if len(steps) == 1:
         return [run(steps[0], make)]
+    started = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-        return list(pool.map(lambda step: run(step, make, quiet=True), steps))
+        futures = [pool.submit(run, step, make, quiet=True) for step in steps]
+        # a sign of life: who watches may take a silent job for a dead one
+        while concurrent.futures.wait(futures, timeout=SIGN_OF_LIFE_S).not_done:
+            running = ", ".join(step for step, future in zip(steps, futures) if future.running())
+            print(f"    still running after {time.monotonic() - started:.0f} s: {running}", flush=True)
+        return [future.result() for future in futures]
 
 
 def table(outcomes: list[Outcome], seconds: float) -> str:

@@ -48,11 +48,11 @@ def changed_tasks(output: str) -> tuple[str, ...]:
 
 
 def play(*arguments: str, timeout: int = 900) -> Run:
-    """Run ansible-playbook in the project."""
+    """Run ansible-playbook in the project; what it builds of the same sources in each run, it builds once."""
     done = subprocess.run(
         ["ansible-playbook", *arguments],
         cwd=PROJECT,
-        env=environment(),
+        env={**environment(), "ANSIBLE_CALLBACK_PLUGINS": str(PROJECT / "molecule" / "shared" / "callback")},
         capture_output=True,
         text=True,
         check=False,
