@@ -99,6 +99,7 @@ def run(scenario: str) -> Outcome:
     environment = {
         **os.environ,
         "MOLECULE_GLOB": "molecule/*/molecule.yml",
+        "SANDBOX_KEEP_COMPILED": "1",
         "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / ".collections"),
         "ANSIBLE_NOCOLOR": "1",
         "NO_COLOR": "1",

@@ -31,8 +31,14 @@ class Run:
 
 
 def environment() -> dict[str, str]:
-    """An environment in which Ansible prints plain text."""
-    return {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "COLUMNS": "160"}
+    """An environment in which Ansible prints plain text, and starts hosts that keep byte code (sandbox/README.md)."""
+    return {
+        "SANDBOX_KEEP_COMPILED": "1",
+        **os.environ,
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_FORCE_COLOR": "0",
+        "COLUMNS": "160",
+    }
 
 
 def changed_tasks(output: str) -> tuple[str, ...]:
