@@ -21,7 +21,7 @@ UV = """\
 [ "$1" = --version ] && exit 0
 echo "$@" >> "{calls}"
 echo "index: $UV_INDEX" >> "{calls}"
-[ -e "{broken}" ] && {{ echo "error: Hash mismatch for gizmo" >&2; exit 2; }}
+[ -e "{broken}" ] && {{ cat > /dev/null; echo "error: Hash mismatch for gizmo" >&2; exit 2; }}
 for place in "{prefix}"/lib/python*/site-packages; do
   mkdir -p "$place/gizmo-1.1.dist-info"
   printf 'Metadata-Version: 2.1\\nName: gizmo\\nVersion: 1.1\\n' > "$place/gizmo-1.1.dist-info/METADATA"
