@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +29,7 @@ description: [For the scenarios of this project only.]
 author: [gpuready authors]
 """
 CACHE = Path(__file__).resolve().parents[3] / ".cache" / "ansiballz"
+DAY = 86400.0
 
 
 def sources(paths: list[str]) -> Iterator[str]:
@@ -44,6 +47,13 @@ def key(paths: list[str]) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
+def forget(now: float) -> None:
+    """Take away what no run has used for a day: each change of a source leaves a folder behind."""
+    for folder in CACHE.iterdir():
+        if now - folder.stat().st_mtime > DAY:
+            shutil.rmtree(folder, ignore_errors=True)  # another run may take it away, too
+
+
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core has no type information
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -52,6 +62,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # ansible-core has no
     def v2_playbook_on_start(self, playbook: object) -> None:
         kept = CACHE / key(C.COLLECTIONS_PATHS)
         kept.mkdir(parents=True, exist_ok=True)
+        os.utime(kept)
+        forget(time.time())
         # Ansible removes its folder at the end, and of this one the link
         place = Path(C.DEFAULT_LOCAL_TMP) / "ansiballz_cache"
         if not place.exists():
