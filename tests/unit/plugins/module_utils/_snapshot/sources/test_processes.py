@@ -145,6 +145,28 @@ def test_too_much_to_look_at_is_told(tmp_path: Path, tree: Callable[[], Host], m
     assert host.probes.status("processes") == "timeout"
 
 
+@pytest.mark.parametrize(("limit_s", "status"), [(1.5, "ok"), (0.02, "timeout")])
+def test_a_machine_whose_processors_are_taken_is_waited_for_a_while(
+    tmp_path: Path, tree: Callable[[], Host], monkeypatch: pytest.MonkeyPatch, limit_s: float, status: str
+) -> None:
+    """Two processes, each of which takes longer than the whole budget of the processor, because others have it."""
+    process(tmp_path, 10, "a", ("/dev/nvidia0",))
+    process(tmp_path, 20, "b", ("/dev/nvidia0",))
+    process(tmp_path, 30, "c", ("/dev/nvidia0",))
+    look = processes._stat
+
+    def slowly(proc: str, pid: int) -> Any:
+        time.sleep(0.2)
+        return look(proc, pid)
+
+    monkeypatch.setattr(processes, "_stat", slowly)
+    monkeypatch.setattr(processes, "_WALL_S", limit_s)
+    host = tree()
+    seen = [entry["pid"] for entry in processes.section(host)["gpu"]]
+    assert host.probes.status("processes") == status
+    assert seen == ([10, 20, 30] if status == "ok" else [])
+
+
 def test_one_walk_for_everybody(tmp_path: Path, tree: Callable[[], Host]) -> None:
     host = tree()
     assert processes.scan(host) is processes.scan(host)
