@@ -15,6 +15,7 @@ description:
   - The file names neither an index nor a date, so that it installs through any mirror, and stays byte for byte the same
     where nothing changed. Its head holds a digest of the inputs; a lock of the same inputs is left alone.
   - Runs where C(uv) is, which is the controller as a rule (C(delegate_to=localhost)).
+  - C(uv) trusts the certificate authorities of the system, as pip does, unless C(UV_SYSTEM_CERTS) says otherwise.
   - Packages whose version the old file has keep it where the new inputs allow that; O(refresh) takes the newest.
 options:
   dest:
@@ -150,6 +151,7 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -157,6 +159,8 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils import _python_
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import CommandResult, Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError
 
+# of Debian's family, and of Red Hat's
+STORES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 _PYTHON = re.compile(r"3\.\d{1,2}")
 _BACKEND = re.compile(r"auto|cpu|cu\d{2,3}")
 
@@ -215,6 +219,15 @@ def forget_settings() -> None:
         os.environ.pop(f"UV_{name}", None)
 
 
+def trust_the_system(stores: Sequence[str] = STORES) -> None:
+    """Let uv trust what the system trusts, as pip does: the authority of a company's proxy stands there, not in uv.
+
+    What the user has chosen for uv stays. Source: `uv help pip compile`, --system-certs.
+    """
+    if any(os.path.exists(path) for path in stores):
+        os.environ.setdefault("UV_SYSTEM_CERTS", "true")
+
+
 class PythonLock:
     """The lock as it is and as it shall be."""
 
@@ -252,6 +265,7 @@ class PythonLock:
             if before and not self.params["refresh"]:
                 self._write(output, locks.body_of(before))
             forget_settings()
+            trust_the_system()
             result = self.runner.run(self._command(uv, folder), timeout=self.params["timeout"])
             if result.status != "ok":
                 raise LockError(self._why(result))

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _python_lock as locks
-from ansible_collections.gpuready.bootstrap.plugins.modules.python_lock import main, moved
+from ansible_collections.gpuready.bootstrap.plugins.modules.python_lock import main, moved, trust_the_system
 
 RunModule = Callable[..., dict[str, Any]]
 USER, PASSWORD = "reader", "s3cret-of-the-index"
@@ -247,6 +247,20 @@ def test_settings_of_the_environment_do_not_change_the_choice(
     monkeypatch.setenv("UV_RESOLUTION", "lowest")
     monkeypatch.setenv("UV_NO_CONFIG", "1")  # without its file, uv would know neither index nor platforms
     assert lock("gizmo")["moved"] == {"gizmo": "-> 1.1"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "there", "then"), [(None, True, "true"), ("false", True, "false"), (None, False, None)]
+)
+def test_uv_trusts_what_the_system_trusts_unless_the_user_chose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str | None, there: bool, then: str | None
+) -> None:
+    monkeypatch.setattr(os, "environ", {} if chosen is None else {"UV_SYSTEM_CERTS": chosen})
+    store = tmp_path / "ca-certificates.crt"
+    if there:
+        store.touch()
+    trust_the_system([str(store)])
+    assert os.environ.get("UV_SYSTEM_CERTS") == then
 
 
 def test_uv_that_is_missing_is_named_with_what_to_do(lock: RunModule) -> None:
