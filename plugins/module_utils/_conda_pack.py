@@ -117,6 +117,16 @@ def made_from(job: Job) -> str:
     return ""
 
 
+def is_made(place: envs.Place, there: str, wanted: str) -> bool:
+    """Whether the environment is that of the archive. there: what made_from() says. Raises PlaceError for another's."""
+    if there not in ("", UNFINISHED, wanted):
+        raise envs.PlaceError(
+            f"{place.words} was made from another archive, and may hold more since; give another directory as prefix, "
+            "or remove this one first"
+        )
+    return there == wanted
+
+
 def unpack(job: Job, archive: str, digest: str) -> None:
     """Make the environment of an archive that lies on the machine itself. Raises PlaceError."""
     place, part = job.place, f"{job.place.prefix}.part"

@@ -32,7 +32,8 @@ options:
   archive:
     description: >-
       Archive of conda-pack on this machine, such as O(gpuready.bootstrap.dev_env_export#module:archive) makes it. An
-      environment that was made from it is left alone; one that an interrupted run left is made anew.
+      environment that was made from it is left alone, one that an interrupted run left is made anew, and one of another
+      archive, in which somebody may have installed more since, is refused.
     type: path
     default: ""
   sha256:
@@ -131,14 +132,15 @@ class Import:
         """An archive of conda-pack; returns the packages of conda that came."""
         job = packs.Job(self.module.run_command, self.place, self.params["timeout"])
         archive, digest = self.params["archive"], self.params["sha256"]
-        if digest and packs.made_from(job) == digest:
+        there = packs.made_from(job)
+        if digest and packs.is_made(self.place, there, digest):
             return []
         if self.module.check_mode:
             return [archive]
         found = packs.sha256(archive)
         if digest and found != digest:
             raise envs.PlaceError(f"{archive} has another SHA-256 sum than {digest}; nothing was unpacked")
-        if packs.made_from(job) == found:
+        if packs.is_made(self.place, there, found):
             return []
         packs.unpack(job, archive, found)
         return envs.conda_names(envs.look(self.runner, self.place))

@@ -158,6 +158,22 @@ def test_an_environment_of_somebody_is_not_replaced(
     assert os.listdir(theirs) == ["work"]
 
 
+@pytest.mark.parametrize("by_sum", [True, False])
+def test_an_environment_of_another_archive_is_not_replaced(
+    by_sum: bool, options: dict[str, str], run_module: RunModule, tmp_path: Path
+) -> None:
+    run_module(dev_env_export.main, **options)
+    given = {"archive": options["archive"], "prefix": str(tmp_path / "other")}
+    assert run_module(dev_env_import.main, **given)["changed"]
+    (tmp_path / "other" / "mine").touch()
+    (tmp_path / "other" / ".gpuready-archive").write_text("1" * 64 + "\n")
+    if by_sum:
+        given["sha256"] = hashlib.sha256(Path(options["archive"]).read_bytes()).hexdigest()
+    result = run_module(dev_env_import.main, **given)
+    assert result["failed"] and "was made from another archive" in result["msg"]
+    assert (tmp_path / "other" / "mine").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
