@@ -27,7 +27,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +45,9 @@ STATE = PROJECT / ".sandbox"
 ARCHIVE = STATE / "images" / f"{fleet_lab.PREFIX}.tar"
 # what the road is told besides the sandbox's inventory: a smaller image of the dev container
 EXTRA = ["-e", '{"dev_apt_packages": []}']
+INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
+# systemd, udev, D-Bus, Docker's and the driver's path units; 10 were counted on a converged host
+INSTANCES_PER_HOST = 32
 # hosts that mend themselves at the same time, after the start
 TOGETHER = 4
 # Docker's folders are volumes, which an image does not hold. Beside sshd and not before it: a minute for twenty hosts
@@ -221,19 +225,28 @@ def settle() -> None:
 
 def mend(inventory: Path) -> None:
     """Bring hosts that have just started to where nothing is to do, few at a time."""
-    tries = 3
-    for number in range(1, tries + 1):
-        try:
-            cost, _output = measured(
-                site(inventory, "-e", "readiness_enforce=false", "-e", f"gpuready_serial={TOGETHER}")
-            )
-        except BenchError:
-            if number == tries:
-                raise
-            print("some hosts were too slow in it; once more", flush=True)
-        else:
-            print(f"first run of all: {cost.wall_s:.0f} s", flush=True)
-            return
+    cost, _output = measured(site(inventory, "-e", "readiness_enforce=false", "-e", f"gpuready_serial={TOGETHER}"))
+    print(f"first run of all: {cost.wall_s:.0f} s", flush=True)
+
+
+@contextmanager
+def room_for(count: int) -> Iterator[None]:
+    """inotify instances for so many systemds, which all belong to one root: path units fail without (inotify(7))."""
+    before = INSTANCES.read_text(encoding="ascii")
+    if int(before) >= (needed := count * INSTANCES_PER_HOST):
+        yield
+        return
+    try:
+        INSTANCES.write_text(f"{needed}\n", encoding="ascii")
+    except OSError as error:
+        raise BenchError(
+            f"{count} hosts need fs.inotify.max_user_instances={needed}, this machine has {before.strip()}, "
+            f"and it cannot be set for the run ({error}); as root: sysctl fs.inotify.max_user_instances={needed}"
+        ) from error
+    try:
+        yield
+    finally:
+        INSTANCES.write_text(before, encoding="ascii")
 
 
 def plain_variables(inventory: Path, host: str) -> dict[str, Any]:
@@ -322,7 +335,7 @@ def bench(arguments: argparse.Namespace) -> int:
             fleet_lab.remove([base])
         plain = plain_variables(fleet_lab.write_inventory("bench", {base: {}}), base)
         started = {host: {"sandbox_image": fleet_lab.PREFIX} for host in hosts}
-        with fleet_lab.running("bench", started, plain) as inventory:
+        with room_for(len(hosts)), fleet_lab.running("bench", started, plain) as inventory:
             wait(hosts, DOCKER_READY)
             settle()
             print(
