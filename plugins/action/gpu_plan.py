@@ -26,6 +26,7 @@ ARGUMENT_SPEC: dict[str, dict[str, Any]] = {
     "snapshots": {"type": "path"},
     "report_dir": {"type": "path"},
     "wishes": {"type": "dict", "default": {}},
+    "refusals": {"type": "list", "elements": "str", "default": []},
     "enforce": {"type": "bool", "default": True},
     "language": {"type": "str", "choices": list(LANGUAGES), "default": "en"},
     "show": {"type": "bool", "default": False},
@@ -44,6 +45,8 @@ class ActionModule(ActionBase):
         _validation, args = self.validate_argument_spec(
             argument_spec=ARGUMENT_SPEC, mutually_exclusive=[["snapshot", "snapshots"]]
         )
+        if refused := " ".join(filter(None, args["refusals"])):
+            raise AnsibleActionFail(f"{refused} Nothing was changed.")
         host = str(variables.get("inventory_hostname", "localhost"))
         try:
             wishes = make_wishes(args["wishes"])

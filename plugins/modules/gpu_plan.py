@@ -52,6 +52,13 @@ options:
         C(cpu)); C(python), the version that torch has to run on.
     type: dict
     default: {}
+  refusals:
+    description:
+      - Sentences in which roles say why their inputs cannot be what is wanted; empty ones say nothing. The task fails
+        with the others, before it plans.
+    type: list
+    elements: str
+    default: []
   enforce:
     description: Fail the task with one sentence where the wishes are refused.
     type: bool

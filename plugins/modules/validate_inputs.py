@@ -32,6 +32,14 @@ options:
     type: list
     elements: str
     default: []
+  rented:
+    description:
+      - What becomes of a host of which the inventory says V(rented) in C(gpuready_platform), as the inventory plugin
+        P(gpuready.bootstrap.ssh_commands#inventory) does. V(refused) ends its run with a sentence that names the
+        playbook for it, before any input is judged.
+    type: str
+    choices: [allowed, refused]
+    default: allowed
 attributes:
   action:
     description: The plugin runs on the controller.
@@ -60,7 +68,7 @@ checked_roles:
   elements: str
   sample: [mirrors, docker_engine]
 count:
-  description: How many inputs were judged.
+  description: How many inputs were judged, which are those that the inventory gives and those whose default reads it.
   returned: always
   type: int
   sample: 17

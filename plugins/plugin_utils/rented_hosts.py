@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.data import load
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.role_inputs import PLATFORM, PROVIDER
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.ssh_lines import (
     Hop,
     LineError,
@@ -135,7 +136,7 @@ def numbers_in_file(text: str, key: str) -> list[int] | int | None:
 
 def _variables(target: Target, provider: str, options: Options) -> dict[str, Any]:
     """Variables of Ansible's connection; what the line does not say is left to ~/.ssh/config."""
-    found: dict[str, Any] = {"gpuready_platform": "rented", "ansible_host": target.hop.host}
+    found: dict[str, Any] = {PLATFORM: "rented", "ansible_host": target.hop.host}
     if target.hop.port is not None:
         found["ansible_port"] = target.hop.port
     if target.hop.user:
@@ -143,7 +144,7 @@ def _variables(target: Target, provider: str, options: Options) -> dict[str, Any
     if target.identities:
         found["ansible_ssh_private_key_file"] = target.identities[0]
     if provider:
-        found["gpuready_provider"] = provider
+        found[PROVIDER] = provider
     found["ansible_ssh_common_args"] = " ".join(shlex.quote(word) for word in _arguments(target, options))
     return found
 

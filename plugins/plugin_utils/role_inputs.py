@@ -9,11 +9,14 @@ Read once: what is looked up before Ansible forks its workers is there in each o
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 SHARED_PREFIX = "gpuready_"
+# What an inventory says of a rented machine (the inventory plugin ssh_commands does); no role takes it for an input
+PLATFORM, PROVIDER = "gpuready_platform", "gpuready_provider"
 ROOT = Path(__file__).resolve().parents[2]  # of the collection
 
 
@@ -21,10 +24,12 @@ class Role(NamedTuple):
     name: str
     options: dict[str, Any]  # of the entry point main
     defaults: dict[str, Any]  # as written, untemplated
+    reads: dict[str, frozenset[str] | None]  # the names that a default may depend on, None where that cannot be told
 
 
+@cache
 def roles(root: Path, loader: Any) -> dict[str, Role]:
-    """The roles with inputs, by name; read-only. `loader`: Ansible's DataLoader, which keeps what it has read."""
+    """The roles with inputs, by name; read-only. `loader`: Ansible's DataLoader."""
     return {
         path.parent.parent.name: _role(path.parent.parent, loader)
         for path in sorted(root.glob("roles/*/meta/argument_specs.yml"))
@@ -37,7 +42,35 @@ def _role(folder: Path, loader: Any) -> Role:
     path = folder / "defaults" / "main.yml"
     there = path.exists()
     defaults = loader.load_from_file(str(path), unsafe=True, trusted_as_template=True) if there else None
-    return Role(folder.name, specs["argument_specs"]["main"].get("options") or {}, defaults or {})
+    return Role(
+        folder.name, specs["argument_specs"]["main"].get("options") or {}, defaults or {}, reads(defaults or {})
+    )
+
+
+def reads(defaults: Mapping[str, Any]) -> dict[str, frozenset[str] | None]:
+    """All words of a default, and of the role's other defaults that it names: more than its variables, never fewer.
+
+    None where a lookup reads what no word of it tells.
+    """
+    words = {name: frozenset(re.findall(r"[A-Za-z_]\w*", str(raw))) for name, raw in defaults.items()}
+    found: dict[str, frozenset[str] | None] = {}
+    for name in words:
+        reached = {name}
+        while more := {word for one in reached for word in words[one] if word in words} - reached:
+            reached |= more
+        there = frozenset(word for one in reached for word in words[one])
+        found[name] = None if there & {"lookup", "query", "q"} else there
+    return found
+
+
+def touched(role: Role, variables: Mapping[str, Any]) -> set[str]:
+    """The inputs that these variables give, or that a default may take from them; others are as the role has them."""
+    given = {name for name in variables if name not in role.defaults or variables[name] != role.defaults[name]}
+    return {
+        name
+        for name in role.options
+        if name in given or name not in role.defaults or (depends := role.reads[name]) is None or depends & given
+    }
 
 
 @cache

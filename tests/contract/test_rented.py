@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,6 +71,23 @@ def test_the_sample_is_an_inventory_of_rented_machines() -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["rented"]["hosts"] == list(found["_meta"]["hostvars"]) != []
+
+
+def test_what_the_inventory_says_of_hosts_is_no_misspelt_input(tmp_path: Path) -> None:
+    patterns = {pattern for row in ROWS.values() for pattern in row["hosts"] if pattern not in row.get("refused", {})}
+    addresses = {pattern.replace("*", "a") for pattern in patterns}
+    lines = [f"  ssh -p 910 root@{address}" for address in sorted(addresses)]
+    (tmp_path / "box.ssh_commands.yml").write_text(
+        "\n".join(["plugin: gpuready.bootstrap.ssh_commands", "lines: |", *lines, ""]), encoding="utf-8"
+    )
+    judges = {"gpuready.bootstrap.validate_inputs": {"roles": ["mirrors", "dev_inplace", "readiness"]}}
+    play = [{"hosts": "all", "gather_facts": False, "tasks": [judges]}]
+    (tmp_path / "judge.yml").write_text(json.dumps(play), encoding="utf-8")
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "GPUREADY_PROGRESS": "off"}
+    argv = [tool("ansible-playbook"), "-i", str(tmp_path / "box.ssh_commands.yml"), str(tmp_path / "judge.yml")]
+    done = subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("ok=1") == len(addresses) > 3
 
 
 def test_the_playbook_for_rented_machines_takes_it_and_the_road_names_that_playbook() -> None:

@@ -5,9 +5,40 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import Any
 
+import pytest
 from helpers import ROOT, RoleFiles
+
+# In a process of its own: Ansible's loader of plugins wants to be there before anything of a collection is imported
+DEFAULTS = """
+import json, sys
+from pathlib import Path
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar
+init_plugin_loader([sys.argv[1] + "/.collections"])
+from ansible_collections.gpuready.bootstrap.plugins.action.validate_inputs import NEEDS_FACTS, plain, wrong_value
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import role_inputs
+loader, found = DataLoader(), {}
+given = {"inventory_hostname": "box", "inventory_dir": "/lab", "playbook_dir": "/lab", "ansible_play_hosts": ["box"]}
+# the one thing that nobody but the user can give
+given["dev_ssh"] = {"authorized_keys": ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43]}
+for role in role_inputs.roles(Path(sys.argv[1]), loader).values():
+    templar = Templar(loader=loader, variables={**role.defaults, **given})
+    for name, raw in role.defaults.items():
+        try:
+            value = plain(templar.template(raw))
+        except AnsibleError as error:
+            found[name] = "later" if NEEDS_FACTS.search(str(error)) else str(error)
+        else:
+            found[name] = "" if value is None else wrong_value(name, role.options[name], value)
+print(json.dumps(found))
+"""
 
 
 def is_computed(value: Any) -> bool:
@@ -36,6 +67,20 @@ def test_literal_defaults_are_the_specified_ones(role: RoleFiles) -> None:
         elif value is not None:
             assert role.options[name].get("default") == value, name
             assert type(role.options[name]["default"]) is type(value), name
+
+
+@pytest.fixture(scope="session")
+def judged_defaults() -> dict[str, str]:
+    """What is wrong with each default where the inventory gives nothing; "later" for one that needs facts of a host."""
+    run = subprocess.run([sys.executable, "-c", DEFAULTS, str(ROOT)], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    found: dict[str, str] = json.loads(run.stdout)
+    return found
+
+
+def test_defaults_fit_the_specification(role: RoleFiles, judged_defaults: dict[str, str]) -> None:
+    """A run takes it for granted: validate_inputs judges what the inventory reaches, and no default besides."""
+    assert {name: judged_defaults[name] for name in role.load("defaults/main.yml") if judged_defaults[name]} == {}
 
 
 def test_specification_is_described(role: RoleFiles) -> None:

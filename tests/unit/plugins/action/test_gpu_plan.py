@@ -86,6 +86,13 @@ def test_a_refusal_fails_with_one_sentence() -> None:
         run({"snapshot": load("bare_host"), "wishes": {"torch": "2.15", "python": "3.9"}, "language": "zh"})
 
 
+def test_what_roles_refuse_is_said_before_the_host_is_read() -> None:
+    with pytest.raises(AnsibleActionFail) as caught:
+        run({"refusals": ["", "There is no key.", "Two versions are asked for."]}, gathered("bare_host"))
+    assert caught.value.message == "There is no key. Two versions are asked for. Nothing was changed."
+    assert run({"refusals": ["", ""]}, gathered("bare_host"))[0]["msg"] == "gpu01: planned"
+
+
 def test_without_enforcement_the_refusal_is_in_the_plan() -> None:
     result, _module = run(
         {"snapshot": load("bare_host"), "wishes": {"torch": "2.15", "python": "3.9"}, "enforce": False}

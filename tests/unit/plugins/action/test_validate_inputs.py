@@ -94,6 +94,16 @@ def test_right_inputs_pass(validate):
     assert result["count"] == 3
 
 
+def test_a_rented_machine_is_refused_where_the_playbook_is_for_others(validate):
+    wrong = {"engine_state": "presnt"}
+    with pytest.raises(AnsibleActionFail, match=r"^box is a rented machine, .* run playbooks/dev_inplace.yml"):
+        validate({"gpuready_platform": "rented", **wrong}, rented="refused")
+    for platform in ({}, {"gpuready_platform": "machine"}):
+        assert not validate(platform, rented="refused").get("failed")
+    # anywhere else its inputs are judged like those of others
+    assert texts(validate({"gpuready_platform": "rented", **wrong}))["engine_state"].startswith("'presnt'")
+
+
 def test_all_problems_of_all_roles_come_in_one_message(validate):
     result = validate(
         {"engine_state": "presnt", "engine_port": "many", "engine_sate": "present", "gpuready_prt": 1},
