@@ -70,6 +70,19 @@ def test_a_folder_is_judged_offline_with_one_report_a_host_and_one_page(tmp_path
     assert verdicts[shown[0]] == "not_ready"
 
 
+@pytest.mark.parametrize("pwd", ["", None])
+def test_reports_stay_in_the_folder_of_a_run_without_pwd(pwd: str | None, tmp_path: Path) -> None:
+    """As a service or `env -i` starts it; the files once went to /reports."""
+    folder, here = snapshots(tmp_path / "in", 1), tmp_path / "here"
+    here.mkdir()
+    environment = {key: value for key, value in os.environ.items() if key != "PWD"}
+    environment |= {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), **({} if pwd is None else {"PWD": pwd})}
+    argv = [tool("ansible-playbook"), str(ROOT / "playbooks" / "readiness.yml"), "-e", f"readiness_snapshots={folder}"]
+    done = subprocess.run(argv, cwd=here, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {path.name for path in (here / "reports").iterdir()} == {"node000.json", "readiness.html"}
+
+
 def test_two_hundred_hosts_take_less_than_ten_seconds_and_three_megabytes(tmp_path: Path) -> None:
     folder, out = snapshots(tmp_path / "in", 200), tmp_path / "out"
     began, cpu = time.monotonic(), processor_seconds()
