@@ -15,6 +15,9 @@ description:
   - The key is downloaded only when the file on disk does not hold exactly the pinned fingerprints, or was edited.
     A key with any other primary fingerprint is refused and nothing is changed.
   - Needs neither gpg nor python3-debian on the target. Does not run C(apt-get update).
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
+  - gpuready.bootstrap.pinned_key
 options:
   name:
     description: Short name; part of the names of the files.
@@ -40,16 +43,6 @@ options:
     type: list
     elements: str
     default: []
-  key_url:
-    description: Where to fetch the key (http, https or file). An empty string counts as not given.
-    type: str
-  key_path:
-    description: A file on the target that holds the key.
-    type: path
-    aliases: [key_file]
-  key_content:
-    description: The public key itself, ASCII armored.
-    type: str
   signed_by:
     description: An existing keyring on the target to trust instead of a key of our own.
     type: path
@@ -86,10 +79,6 @@ options:
     type: str
     choices: [refuse, ignore]
     default: refuse
-  timeout:
-    description: Seconds that fetching the key may take.
-    type: int
-    default: 30
   stamp:
     description:
       - Any text that stands for the inputs, such as their digest. It is remembered with the source file, and
@@ -97,10 +86,6 @@ options:
         the call.
     type: str
     default: ""
-  hint:
-    description: Name of the variable a user would change to use another key address; errors name it.
-    type: str
-    default: key_url
   state:
     description: Whether the repository should be there.
     type: str
@@ -112,12 +97,7 @@ options:
     default: /
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
     details: A key that cannot be fetched is a warning only in check mode.
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 author:
   - The gpuready authors (@gpuready)
 """

@@ -14,6 +14,8 @@ description:
     gives its place to the real line.
   - The names and types of the keys that the toolkit knows are checked, because the toolkit itself takes any value.
   - The first original is kept on the target, so that O(state=absent) gives it back byte for byte.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   path:
     description: The file.
@@ -55,12 +57,7 @@ options:
     default: present
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
     details: In check mode a missing file is a warning only, because the package that makes it may be predicted too.
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 author:
   - The gpuready authors (@gpuready)
 """

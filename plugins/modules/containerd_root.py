@@ -14,6 +14,8 @@ description:
     store, the default of fresh hosts from Docker 29 on, images lie there and not in Docker's C(data-root).
   - A root that somebody else has set there is refused, and so is a move away from images to a place that has none.
   - Restarts containerd, if it runs with another root. Its containers go on.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   root:
     description: The folder. Required with O(state=present).
@@ -28,13 +30,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 author:
   - The gpuready authors (@gpuready)
 """

@@ -18,29 +18,20 @@ description:
   - With O(archive) an environment of conda is packed as it is, with the packages of pip in it, by conda-pack, which
     comes from the package index by its sum and goes again. A machine of the same architecture needs neither conda nor
     a network for it.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
+  - gpuready.bootstrap.python_env
 options:
   prefix:
     description: Directory of the environment, with C(bin/python) in it.
     type: str
     default: /opt/venv
-  container:
-    description: Name of a running container that the environment is in. Empty is this machine.
-    type: str
-    default: ""
-  docker:
-    description: The program of the container engine.
-    type: str
-    default: docker
   archive:
     description: >-
       File (C(.tar.gz)) on this machine to pack the environment into, for its owner only. One that is there is replaced.
       Empty packs nothing.
     type: path
     default: ""
-  uv:
-    description: Path of uv beside the environment. Where it is not there, the environment's own pip is taken.
-    type: str
-    default: /opt/tools/bin/uv
   index_url:
     description: >-
       One more package index to get conda-pack from. It may hold credentials, which are never shown. Empty leaves it to
@@ -52,11 +43,7 @@ options:
     type: int
     default: 3600
 attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none
 author:
   - The gpuready authors (@gpuready)

@@ -16,15 +16,14 @@ description:
   - In a container this lasts until the container is made anew; C(dev_python.lock) makes it part of the image.
   - With O(archive) it makes a whole environment of conda, of the same architecture, at another prefix. One in the home
     directory of a container's user outlives the container.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
+  - gpuready.bootstrap.python_env
 options:
   prefix:
     description: Directory of the environment, with C(bin/python) in it. For O(archive) it must be empty, or not there.
     type: str
     default: /opt/venv
-  container:
-    description: Name of a running container that the environment is in. Empty is this machine.
-    type: str
-    default: ""
   lock:
     description: The text of the lock, such as M(gpuready.bootstrap.python_lock) writes it.
     type: str
@@ -42,28 +41,16 @@ options:
       itself need not be there.
     type: str
     default: ""
-  uv:
-    description: Path of uv beside the environment. Where it is not there, the environment's own pip is taken.
-    type: str
-    default: /opt/tools/bin/uv
   torch_index_url:
     description: Index of torch's build, for a lock with such a build. It may hold credentials, which are never shown.
     type: str
     default: ""
-  docker:
-    description: The program of the container engine.
-    type: str
-    default: docker
   timeout:
     description: Seconds for the installation.
     type: int
     default: 3600
 attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none
 author:
   - The gpuready authors (@gpuready)

@@ -15,6 +15,8 @@ description:
   - A program is restarted if its configuration, or a file that it reads, is another one than when it was started; the
     others go on. Programs that have ended are started again.
   - A program that answers somebody without credentials is stopped, and that is a failure.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   dir:
     description: Folder for configuration and logs.
@@ -101,12 +103,7 @@ options:
     choices: [present, absent]
     default: present
 attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
     details: Secrets are hidden.
 author:
   - The gpuready authors (@gpuready)

@@ -18,6 +18,8 @@ description:
   - Files to download are fetched and verified before the first script runs.
   - A script sees C(DEV_INPUTS), C(DEV_DOWNLOADS) and C(DEV_SECRETS), the folders of its files, and its own environment.
     Secrets are files of mode 0600, in memory where there is a file system for that, and gone when the module ends.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   name:
     description: What the stages make, for messages.
@@ -95,12 +97,7 @@ options:
     choices: [present, absent]
     default: present
 attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
     details: Shows the stamps, not what the scripts do.
 author:
   - The gpuready authors (@gpuready)

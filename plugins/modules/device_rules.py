@@ -19,6 +19,8 @@ description:
     The engine's own device rules stay and must still agree, so that no container gets a device that it did not have.
   - Restarts nothing, ends nothing and runs nothing in a container. What is denied now is read from the device programs
     of the kernel.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   state:
     description:
@@ -35,12 +37,7 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
     details: V(healed) is a prediction then.
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 notes:
   - Control groups of version 2 with the systemd driver. Elsewhere RV(containers) says for each container why nothing
     is lost or done.

@@ -16,6 +16,10 @@ description:
     A key with any other primary fingerprint is refused and nothing is changed.
   - dnf takes the key from that file at the first installation; signatures of packages are always checked.
   - Runs neither dnf nor rpm.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
+  - gpuready.bootstrap.pinned_key
+  - gpuready.bootstrap.root
 options:
   name:
     description: Short name; part of the names of the files and of the repository, C(gpuready-<name>).
@@ -28,16 +32,6 @@ options:
     type: list
     elements: str
     default: []
-  key_url:
-    description: Where to fetch the key (http, https or file). An empty string counts as not given.
-    type: str
-  key_path:
-    description: A file on the target that holds the key.
-    type: path
-    aliases: [key_file]
-  key_content:
-    description: The public key itself, ASCII armored.
-    type: str
   fingerprints:
     description: The full fingerprints of all primary keys in the key, spaces allowed. Required with O(state=present).
     type: list
@@ -79,10 +73,6 @@ options:
     type: str
     choices: [refuse, ignore]
     default: refuse
-  timeout:
-    description: Seconds that fetching the key may take.
-    type: int
-    default: 30
   stamp:
     description:
       - Any text that stands for the inputs, such as their digest. It is remembered with the repository file, and
@@ -90,27 +80,14 @@ options:
         the call.
     type: str
     default: ""
-  hint:
-    description: Name of the variable a user would change to use another key address; errors name it.
-    type: str
-    default: key_url
   state:
     description: Whether the repository should be there. V(absent) also gives back the streams enabled with it.
     type: str
     choices: [present, absent]
     default: present
-  root:
-    description: Folder below which C(/etc) and the kept originals lie, for images and tests.
-    type: path
-    default: /
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
     details: A key that cannot be fetched is a warning only in check mode.
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 author:
   - The gpuready authors (@gpuready)
 """

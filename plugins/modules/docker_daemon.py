@@ -18,6 +18,8 @@ description:
   - The first original is kept on the target, so that O(state=absent) gives it back byte for byte, and so is the file
     with which the daemon last started, so that M(gpuready.bootstrap.docker_restart) can go back to it.
   - Passwords in addresses are never printed.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   path:
     description: The file.
@@ -64,13 +66,6 @@ options:
     type: str
     choices: [refuse, proceed]
     default: refuse
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 author:
   - The gpuready authors (@gpuready)
 """

@@ -16,6 +16,8 @@ description:
   - A daemon that does not start with the new C(daemon.json) gets the file back with which it last started, is started
     with it, and the module fails with the daemon's own words. The file that failed is kept in
     C(/var/lib/gpuready/docker-daemon-failed.json), readable by root.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   path:
     description: The daemon's file.
@@ -47,11 +49,7 @@ options:
     type: int
     default: 120
 attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none
 author:
   - The gpuready authors (@gpuready)

@@ -17,6 +17,8 @@ description:
     iptables has not needed since it speaks nftables.
   - Remembers for whom it did what. An account that is not named any more loses its service, and its lingering where
     this module had switched it on; images and containers in its home stay.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   users:
     description:
@@ -30,13 +32,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 author:
   - The gpuready authors (@gpuready)
 """

@@ -13,6 +13,8 @@ description:
   - Puts accounts into the group that may use the engine's socket, which is as much as giving them root. Only accounts
     that are named, and that exist.
   - Remembers whom it put there. An account that is not named any more is taken out only if this module put it there.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   users:
     description: The accounts. Ignored with O(state=absent).
@@ -28,13 +30,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 author:
   - The gpuready authors (@gpuready)
 """

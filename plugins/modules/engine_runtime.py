@@ -19,6 +19,9 @@ description:
   - Refuses containerd with its CRI plugin switched off, and configuration of version 1, which has no drop-ins.
   - Docker needs none of this (M(gpuready.bootstrap.docker_daemon)), Podman neither.
   - Restarts nothing; RV(pending) says whether the service has not read the files yet.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
+  - gpuready.bootstrap.root
 options:
   engine:
     description: The engine.
@@ -38,17 +41,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  root:
-    description: Folder below which C(/etc) and the kept originals lie, for images and tests.
-    type: path
-    default: /
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 author:
   - The gpuready authors (@gpuready)
 seealso:

@@ -15,6 +15,9 @@ description:
   - Refuses, with the list, while a process has an NVIDIA device open, while another module such as C(gdrdrv) or
     C(nvidia_fs) needs the driver, and while the kernel itself uses it, as for a console. Never ends a process.
   - The named O(services) are stopped first and started again, also after a refusal or an error.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
+  - gpuready.bootstrap.command
 options:
   state:
     description:
@@ -43,17 +46,10 @@ options:
     choices: [refuse, leave]
     default: refuse
     version_added: 0.2.0
-  timeout:
-    description: Seconds that each command may take.
-    type: int
-    default: 120
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
     details: Whether the driver is free after its services have stopped is only known then.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none
 author:
   - The gpuready authors (@gpuready)

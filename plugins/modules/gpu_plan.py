@@ -21,6 +21,8 @@ description:
   - C(docs/plan.md) explains the rules and the JSON.
 author:
   - The gpuready authors (@gpuready)
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes.no_change
 options:
   snapshot:
     description:
@@ -80,10 +82,6 @@ attributes:
   check_mode:
     description: Can run in check mode and give the same plan.
     support: full
-  diff_mode:
-    description: Will return details on what has changed, or what would change in check mode.
-    support: none
-    details: It changes nothing on the host.
 seealso:
   - module: gpuready.bootstrap.gpu_facts
 """

@@ -20,6 +20,8 @@ description:
   - All checks are listed in C(docs/checks.md); C(docs/readiness.md) explains policy, tiers, waivers and outputs.
 author:
   - The gpuready authors (@gpuready)
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes.no_change
 options:
   stages:
     description: The stages to judge.
@@ -92,10 +94,6 @@ attributes:
   check_mode:
     description: Can run in check mode and give the same report.
     support: full
-  diff_mode:
-    description: Will return details on what has changed, or what would change in check mode.
-    support: none
-    details: It changes nothing on the host.
 seealso:
   - module: gpuready.bootstrap.gpu_facts
 """

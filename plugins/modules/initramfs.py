@@ -16,6 +16,8 @@ description:
   - Uses C(update-initramfs) where there is one, else C(dracut).
   - Refuses before anything is done where the file system of the image has too little room.
   - The file that remembers is written only after all images were built.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   inputs:
     description:
@@ -57,12 +59,7 @@ options:
     type: path
     default: /
 attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
     details: Shows the digests of the inputs, not the images.
 author:
   - The gpuready authors (@gpuready)

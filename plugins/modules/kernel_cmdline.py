@@ -21,6 +21,8 @@ description:
   - Refuses where there is no boot loader that it can write, such as in a container, and where the kernels are unified
     images.
   - Does not reboot. A run that was killed in the middle is mended by the next one.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   parameters:
     description:
@@ -86,13 +88,9 @@ options:
     default: /
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
     details:
       - The settings of GRUB are shell scripts. They are run in check mode, too, as C(grub-mkconfig) runs them.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
     details:
       - Of GRUB's menu the arguments of each entry are shown. Where the menu is older than the files that it is made
         from, a real run brings the rest up to date, too.

@@ -18,6 +18,8 @@ description:
     file where there was none, together with the folders that were made for it. A file that was there already with the
     wanted content is not ours and stays, unless its path holds the word C(gpuready).
   - Every path is looked at before the first one is written. Runs nothing and reloads nothing.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   name:
     description: Short name of the set; errors name it.
@@ -59,13 +61,6 @@ options:
     description: Folder below which the paths and the kept originals lie, for images and tests.
     type: path
     default: /
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 author:
   - The gpuready authors (@gpuready)
 """

@@ -24,6 +24,8 @@ description:
     not once a service, a host that does not answer is asked once, one that refuses twice, and nothing is retried. The
     User-Agent names gpuready.
   - It needs the standard library of Python only.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   candidates:
     description:
@@ -121,12 +123,7 @@ options:
     default: /
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
     details: It measures, which only reads, and writes nothing.
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 notes:
   - C(changed) tells of the choice, that is which sites and addresses are remembered in which order. A measurement
     after expiry that comes to the same choice writes new times and speeds, returns RV(refreshed) and is no change,

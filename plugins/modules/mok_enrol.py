@@ -14,6 +14,9 @@ description:
     input; mokutil keeps only a hash of it until the next boot.
   - The rest happens at the console of the machine. At the next boot shim's MokManager waits some seconds for a key;
     choose Enroll MOK, Continue, Yes, and type the password. Without that nothing is enrolled.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
+  - gpuready.bootstrap.command
 options:
   key:
     description: The certificate, in DER format. With dkms C(/var/lib/dkms/mok.pub), on Ubuntu
@@ -27,15 +30,9 @@ options:
     type: str
     required: true
   timeout:
-    description: Seconds that each command may take.
-    type: int
     default: 30
 attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none
 author:
   - The gpuready authors (@gpuready)

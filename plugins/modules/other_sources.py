@@ -15,6 +15,9 @@ description:
   - Such leftovers make apt read no source at all, when they name the same repository with another C(Signed-By).
   - The first original of each file is kept on the target. O(state=absent) gives it back byte for byte.
   - Every file is looked at before the first one is written. Runs neither apt nor dnf.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
+  - gpuready.bootstrap.root
 options:
   name:
     description: Short name of what is switched off; what an earlier call with it switched off is given back by it.
@@ -35,17 +38,6 @@ options:
     type: str
     choices: [disabled, absent]
     default: disabled
-  root:
-    description: Folder below which C(/etc) and the kept originals lie, for images and tests.
-    type: path
-    default: /
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 author:
   - The gpuready authors (@gpuready)
 """

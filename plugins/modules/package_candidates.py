@@ -12,6 +12,9 @@ version_added: 0.1.0
 description:
   - Asks C(apt-cache madison) and C(dpkg-query), or C(dnf repoquery --showduplicates) and C(rpm).
   - Changes nothing. Does not run C(apt-get update); dnf reads its lists anew when they are too old for it.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
+  - gpuready.bootstrap.command
 options:
   names:
     description: Names of packages. No glob patterns.
@@ -25,16 +28,8 @@ options:
     type: str
     choices: [auto, apt, dnf]
     default: auto
-  timeout:
-    description: Seconds that each command may take.
-    type: int
-    default: 120
 attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: N/A
 author:
   - The gpuready authors (@gpuready)

@@ -13,22 +13,17 @@ description:
   - Package managers remove what depends on a package together with it, and Ansible's modules do not ask.
   - Asks C(apt-get --simulate remove), or C(rpm --erase --test) where there is no apt. Changes nothing.
   - Where the package manager cannot tell, as in a state that it refuses to work on, the answer is empty.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
+  - gpuready.bootstrap.command
 options:
   names:
     description: Names of packages that are to be removed. Those that are not installed are passed over.
     type: list
     elements: str
     required: true
-  timeout:
-    description: Seconds that each command may take.
-    type: int
-    default: 120
 attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: N/A
 author:
   - The gpuready authors (@gpuready)

@@ -22,6 +22,9 @@ description:
     where nobody else has changed the file since.
   - All files are computed before the first one is written. A file that cannot be read is an error, and nothing changes.
   - Does not run C(apt-get update).
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
+  - gpuready.bootstrap.root
 options:
   apt:
     description:
@@ -248,17 +251,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  root:
-    description: Folder below which C(/etc) and the kept originals lie, for images and tests.
-    type: path
-    default: /
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 author:
   - The gpuready authors (@gpuready)
 """

@@ -17,6 +17,8 @@ description:
   - Runs where C(uv) is, which is the controller as a rule (C(delegate_to=localhost)).
   - C(uv) trusts the certificate authorities of the system, as pip does, unless C(UV_SYSTEM_CERTS) says otherwise.
   - Packages whose version the old file has keep it where the new inputs allow that; O(refresh) takes the newest.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   dest:
     description: The file. One that is not a lock of this module is refused.
@@ -83,13 +85,6 @@ options:
     default: 300
 notes:
   - In check mode the packages are resolved as well, and only the file is not written.
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 author:
   - The gpuready authors (@gpuready)
 """

@@ -16,6 +16,9 @@ description:
     O(state=absent) gives every file back byte for byte.
   - Never removes the key that the present session logged in with, unless O(remove_own_key) says so.
   - The file gets an owner and a mode with which sshd reads it.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
+  - gpuready.bootstrap.ssh_session
 options:
   accounts:
     description: The accounts. Ignored with O(state=absent).
@@ -52,22 +55,11 @@ options:
     description: Whether even the key of the present session may be removed.
     type: bool
     default: false
-  session_user:
-    description: The account that Ansible logs in with; only used where the host does not tell.
-    type: str
-    default: ""
   state:
     description: V(absent) takes out all that this module put in.
     type: str
     choices: [present, absent]
     default: present
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 author:
   - The gpuready authors (@gpuready)
 """

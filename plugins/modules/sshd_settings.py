@@ -17,6 +17,9 @@ description:
   - Arms a guard on the host that puts the former settings back after O(guard_seconds), unless a second call with
     O(state=confirmed) says that a new login has worked. A role does both calls; see the examples.
   - Where systemd listens in place of sshd (C(ssh.socket), Ubuntu 22.10 and newer), C(Port) goes to the socket, too.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
+  - gpuready.bootstrap.ssh_session
 options:
   settings:
     description:
@@ -45,10 +48,6 @@ options:
     type: list
     elements: str
     default: []
-  session_user:
-    description: The account that Ansible logs in with; only used where the host does not tell.
-    type: str
-    default: ""
   guard_seconds:
     description: How long the guard waits before it puts former settings back. V(0) arms none.
     type: int
@@ -60,13 +59,6 @@ options:
     type: str
     choices: [present, absent, confirmed]
     default: present
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 notes:
   - The guard is a transient timer of systemd. Without systemd it is a sleeping process. A reboot ends either.
   - A changed port of a socket-activated sshd needs C(systemctl daemon-reload), which takes GPUs from containers that

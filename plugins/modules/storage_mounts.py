@@ -16,6 +16,8 @@ description:
     that holds files.
   - Keys lie in files that only root may read, never in C(/etc/fstab) and never on a command line.
   - Makes the folders of O(layout), and compares free space with O(budget). Data is never deleted.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   mounts:
     description: The mounts. Ignored with O(state=absent).
@@ -153,13 +155,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 notes:
   - Never reloads systemd, which would take GPUs from some containers. Automounts therefore begin at the next boot.
 author:

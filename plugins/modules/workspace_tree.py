@@ -16,6 +16,8 @@ description:
     still is as it was written. A file of somebody else is never overwritten.
   - A file with O(files[].merge) is JSON with comments; what it lacks is added to it, and its own values stay.
   - Everything is looked at before the first file is written.
+extends_documentation_fragment:
+  - gpuready.bootstrap.attributes
 options:
   dest:
     description: Absolute path of the folder. One that was made is taken away again if nothing else is in it.
@@ -59,13 +61,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-attributes:
-  check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
-    support: full
 author:
   - The gpuready authors (@gpuready)
 """

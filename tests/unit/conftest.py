@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The gpuready authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tests of programs outside of the collection need."""
+"""What tests of several kinds need: documentation with its fragments, programs outside of the collection."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+from ansible.utils.plugin_docs import get_docstring
 from hypothesis import settings
 
 # Property tests have no time limit for one example: a busy machine is no fault of the code
@@ -18,6 +20,34 @@ settings.register_profile("gpuready", deadline=None)
 settings.load_profile("gpuready")
 
 PROJECT = Path(__file__).resolve().parents[2]
+
+
+class Fragments:
+    """Doc fragments, as Ansible's loader finds them. The loader itself takes over all imports of the process."""
+
+    def get(self, name: str) -> Any:
+        collection, _dot, last = name.rpartition(".")
+        core = collection in ("", "ansible.builtin")
+        package = "ansible.plugins" if core else f"ansible_collections.{collection}.plugins"
+        try:
+            fragment = importlib.import_module(f"{package}.doc_fragments.{last}").ModuleDocFragment
+        except ModuleNotFoundError:
+            return None  # the last part names a variant, and Ansible asks again for what stands before it
+        fragment.ansible_name = name if collection else f"ansible.builtin.{name}"
+        return fragment
+
+
+@pytest.fixture(scope="session")
+def documentation() -> Callable[[ModuleType], dict[str, Any]]:
+    """The documentation of a module or plugin with that of its fragments, merged by Ansible."""
+
+    def read(plugin: ModuleType) -> dict[str, Any]:
+        kind = plugin.__name__.rsplit(".", 2)[1]
+        plugin_type = "module" if kind == "modules" else kind
+        merged: dict[str, Any] = get_docstring(plugin.__file__, Fragments(), plugin_type=plugin_type)[0]
+        return merged
+
+    return read
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import pytest
-import yaml
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible_collections.gpuready.bootstrap.plugins.action import gpu_plan
 from ansible_collections.gpuready.bootstrap.plugins.modules import gpu_plan as documented
@@ -190,8 +190,8 @@ def test_snapshot_and_snapshots_exclude_each_other() -> None:
         run({"snapshot": {}, "snapshots": "x"})
 
 
-def test_the_documentation_has_the_options_of_the_action() -> None:
-    options = yaml.safe_load(documented.DOCUMENTATION)["options"]
+def test_the_documentation_has_the_options_of_the_action(documentation: Callable[[ModuleType], dict[str, Any]]) -> None:
+    options = documentation(documented)["options"]
     assert set(options) == set(gpu_plan.ARGUMENT_SPEC)
     for name, spec in gpu_plan.ARGUMENT_SPEC.items():
         for key in ("type", "default", "choices"):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -185,8 +186,8 @@ def test_bad_input_is_refused(args: dict[str, Any], says: str) -> None:
         run(args, gathered("ready_host"))
 
 
-def test_the_documentation_and_the_argument_spec_agree() -> None:
-    options = yaml.safe_load(documented.DOCUMENTATION)["options"]
+def test_the_documentation_and_the_argument_spec_agree(documentation: Callable[[ModuleType], dict[str, Any]]) -> None:
+    options = documentation(documented)["options"]
     assert set(options) == set(gpu_readiness.ARGUMENT_SPEC)
     for name, spec in gpu_readiness.ARGUMENT_SPEC.items():
         for key in ("type", "elements", "choices", "default"):

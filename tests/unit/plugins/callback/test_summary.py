@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import pytest
-import yaml
 from ansible.executor.stats import AggregateStats
 from ansible_collections.gpuready.bootstrap.plugins.callback import summary
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import brief, judge
@@ -172,8 +172,10 @@ def test_without_rich_a_terminal_gets_plain_text(monkeypatch: pytest.MonkeyPatch
     assert "\x1b" not in text
 
 
-def test_the_documentation_names_the_plugin_and_its_options() -> None:
-    described = yaml.safe_load(summary.DOCUMENTATION)
+def test_the_documentation_names_the_plugin_and_its_options(
+    documentation: Callable[[ModuleType], dict[str, Any]],
+) -> None:
+    described = documentation(summary)
     assert (described["name"], described["type"]) == ("summary", summary.CallbackModule.CALLBACK_TYPE)
     assert set(described["options"]) == {"show_all"}
 

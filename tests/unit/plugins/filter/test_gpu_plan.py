@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.gpuready.bootstrap.plugins.filter import gpu_plan as plugin
 
@@ -52,8 +53,8 @@ def test_what_cannot_be_read_is_one_clear_error(facts: Any, wishes: Any, says: s
     assert "\n" not in str(caught.value)
 
 
-def test_the_documentation_names_what_there_is() -> None:
-    described = yaml.safe_load(plugin.DOCUMENTATION)
+def test_the_documentation_names_what_there_is(documentation: Callable[[ModuleType], dict[str, Any]]) -> None:
+    described = documentation(plugin)
     assert described["name"] == "gpu_plan"
     assert set(described["options"]) == {"_input", "wishes", "host"}
     assert described["positional"] == "_input, wishes, host"

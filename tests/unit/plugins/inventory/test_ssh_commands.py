@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 from ansible import constants
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.doc_fragments import constructed
 from ansible.utils.display import Display
-from ansible_collections.gpuready.bootstrap.plugins.inventory.ssh_commands import DOCUMENTATION, InventoryModule
+from ansible_collections.gpuready.bootstrap.plugins.inventory import ssh_commands
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.rented_hosts import providers
 
 NAME = "gpuready.bootstrap.ssh_commands"
@@ -20,14 +18,13 @@ PLUGIN = f"plugin: {NAME}\n"
 
 
 @pytest.fixture(autouse=True)
-def plugin(monkeypatch):
+def plugin(monkeypatch, documentation):
     """What Ansible's loader of plugins does: the options are those of the documentation and its fragment."""
-    options = yaml.safe_load(constructed.ModuleDocFragment.DOCUMENTATION)["options"]
-    options |= yaml.safe_load(DOCUMENTATION)["options"]
+    options = documentation(ssh_commands)["options"]
     constants.config.initialize_plugin_configuration_definitions("inventory", NAME, options)
 
     def fetch(self):
-        found = InventoryModule()
+        found = ssh_commands.InventoryModule()
         found._load_name = NAME
         found._redirected_names = []
         return [found]
@@ -150,6 +147,6 @@ def test_a_file_with_another_ending_is_not_ours(load, warnings):
     assert warnings == []
 
 
-def test_the_documentation_names_all_providers():
-    text = " ".join(yaml.safe_load(DOCUMENTATION)["options"]["provider"]["description"])
+def test_the_documentation_names_all_providers(documentation):
+    text = " ".join(documentation(ssh_commands)["options"]["provider"]["description"])
     assert [name for name in providers() if f"V({name})" not in text] == []

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 
 import pytest
-import yaml
 from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
@@ -25,9 +24,9 @@ PLAN = {"choices": [{"id": "cuda_image", "value": "nvidia/cuda:13.0.3-cudnn-deve
 
 
 @pytest.fixture
-def look():
+def look(documentation):
     # what Ansible's loader of plugins does: the options are those of the documentation
-    definitions = yaml.safe_load(dev_spec.DOCUMENTATION)["options"]
+    definitions = documentation(dev_spec)["options"]
     constants.config.initialize_plugin_configuration_definitions("lookup", NAME, definitions)
 
     def run(variables, **options):

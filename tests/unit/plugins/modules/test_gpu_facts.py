@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import jsonschema
@@ -66,8 +68,8 @@ def test_a_misspelt_option_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
     assert "rooot" in answer["msg"]
 
 
-def test_documentation_names_every_option() -> None:
-    documented = yaml.safe_load(gpu_facts.DOCUMENTATION)
+def test_documentation_names_every_option(documentation: Callable[[ModuleType], dict[str, Any]]) -> None:
+    documented = documentation(gpu_facts)
     assert set(documented["options"]) == {*collector.Wishes._fields, "root", "timeout"}
     assert documented["options"]["subset"]["choices"] == list(subset.CHOICES)
     for text in (gpu_facts.EXAMPLES, gpu_facts.RETURN):
