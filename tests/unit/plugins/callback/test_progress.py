@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.callback import progress
 
 PROJECT = Path(__file__).resolve().parents[4]
 spec = importlib.util.spec_from_file_location("progress_terminal", Path(__file__).with_name("terminal.py"))
@@ -288,6 +287,18 @@ def test_without_a_terminal_it_is_the_default_output(variables: dict[str, str], 
     assert "PLAY RECAP" in ours
 
 
+@pytest.mark.parametrize("variables", [{}, {"GPUREADY_PROGRESS": "off"}])
+def test_without_a_terminal_nothing_of_the_live_area_is_loaded(variables: dict[str, str], tmp_path: Path) -> None:
+    """Every run loads both callbacks: what only the live area or a report at the end needs must not slow it down."""
+    # documented: python -X importtime; a line for each module that is imported
+    found = into_pipe(tmp_path, DEFAULT_PLAY, ["gpu01"], PYTHONPROFILEIMPORTTIME="1", **variables)
+    loaded = {line.rpartition("|")[2].strip() for line in found.splitlines() if line.startswith("import time:")}
+    utils = "ansible_collections.gpuready.bootstrap.plugins.plugin_utils"
+    assert {f"{utils}.progress_lines", f"{utils}.warm"} <= loaded, "both callbacks, and what they import"
+    dear = ("rich", f"{utils}.progress_screen", f"{utils}.progress.render", f"{utils}.readiness_files")
+    assert [name for name in sorted(loaded) if name in dear] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "variables"),
     [
@@ -308,21 +319,3 @@ def test_no_color_leaves_bold_and_dim(tmp_path: Path) -> None:
     found = on_terminal(tmp_path, DEFAULT_PLAY, ["gpu01"], variables={"NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"})
     assert found.seen("━")
     assert set(re.findall(rb"\x1b\[([\d;]*)m", found.raw)) <= {b"0", b"1", b"2"}
-
-
-@pytest.mark.parametrize(
-    ("wish", "given", "expected"),
-    [
-        ("live", {}, "live"),
-        ("live", {"terminal": False}, "lines"),
-        ("live", {"term": "dumb"}, "lines"),
-        ("live", {"term": ""}, "lines"),
-        ("live", {"plain": True}, "lines"),
-        ("live", {"rich": False}, "lines"),
-        ("lines", {}, "lines"),
-        ("off", {}, "off"),
-    ],
-)
-def test_which_mode(wish: str, given: dict[str, Any], expected: str) -> None:
-    usual: dict[str, Any] = {"terminal": True, "term": "xterm", "plain": False, "rich": True}
-    assert progress.choose(wish, **{**usual, **given}) == expected
