@@ -44,6 +44,11 @@ def command(tmp_path: Path, play: str, hosts: list[str], *arguments: str) -> lis
     return ["ansible-playbook", "-c", "local", "-i", inventory, "-e", python, *arguments, str(tmp_path / "play.yml")]
 
 
+def a_play(name: str, tasks: str, more: str = "") -> str:
+    """A play for all hosts, of lines of tasks. more: lines above them."""
+    return f"- name: {name}\n  hosts: all\n  gather_facts: false\n{more}  tasks:\n{tasks}"
+
+
 def on_terminal(tmp_path: Path, play: str, hosts: list[str], *arguments: str, **more: Any) -> Any:
     variables = more.pop("variables", {})
     found = terminal.Terminal(command(tmp_path, play, hosts, *arguments), environment(tmp_path, **variables), **more)
@@ -173,11 +178,7 @@ def test_the_live_area(tmp_path: Path) -> None:
 
 
 def test_two_hundred_hosts(tmp_path: Path) -> None:
-    play = """
-- name: Fleet
-  hosts: all
-  gather_facts: false
-  tasks:
+    tasks = """
     - name: Say it
       ansible.builtin.debug:
         msg: the same
@@ -187,7 +188,7 @@ def test_two_hundred_hosts(tmp_path: Path) -> None:
       when: inventory_hostname == 'gpu007'
 """
     hosts = [f"gpu{number:03}" for number in range(200)]
-    found = on_terminal(tmp_path, play, hosts, "--forks", "20")
+    found = on_terminal(tmp_path, a_play("Fleet", tasks), hosts, "--forks", "20")
     assert found.status == 2
     one_live_area(found, "Fleet")
     assert all(len([line for line in picture if "━" in line or "─" in line]) < 16 for picture in found.pictures)
@@ -199,30 +200,21 @@ def test_two_hundred_hosts(tmp_path: Path) -> None:
 
 
 def test_a_question_is_asked_on_a_quiet_screen(tmp_path: Path) -> None:
-    play = """
-- name: Asks
-  hosts: all
-  gather_facts: false
-  vars:
-    wanted: [one, two, three]
-  tasks:
+    wanted = "  vars:\n    wanted: [one, two, three]\n"
+    prompt = "  vars_prompt:\n    - {name: answer, prompt: And now, private: false}\n"
+    first = """
     - ansible.builtin.apt:
         name: "{{ wanted }}"
       when: lookup('ansible.builtin.pipe', 'sleep 1') == 'never'
     - ansible.builtin.pause:
         prompt: How is it
     - ansible.builtin.command: sleep 0.3
-- name: Asks again
-  hosts: all
-  gather_facts: false
-  vars_prompt:
-    - name: answer
-      prompt: And now
-      private: false
-  tasks:
+"""
+    second = """
     - ansible.builtin.debug:
         msg: "{{ answer }}"
 """
+    play = a_play("Asks", first, wanted) + a_play("Asks again", second, prompt)
     steps = [("How is it", lambda it: it.type(b"fine\r")), ("And now", lambda it: it.type(b"better\r"))]
     found = on_terminal(tmp_path, play, ["gpu01"], steps=steps)
     assert found.status == 0
@@ -237,15 +229,12 @@ def test_a_question_is_asked_on_a_quiet_screen(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_leaves_a_good_terminal(tmp_path: Path) -> None:
-    play = """
-- name: Long
-  hosts: all
-  gather_facts: false
-  tasks:
+    tasks = """
     - name: Sleeps
       ansible.builtin.command: sleep 60
 """
-    found = on_terminal(tmp_path, play, ["gpu01"], steps=[("0:02", lambda it: it.type(b"\x03"))], limit=60)
+    steps = [("0:02", lambda it: it.type(b"\x03"))]
+    found = on_terminal(tmp_path, a_play("Long", tasks), ["gpu01"], steps=steps, limit=60)
     assert found.status not in (0, -9)
     assert found.seen("User interrupted execution")
     assert not found.screen.cursor.hidden
