@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
-from _drive import drive, job, main, parser, write_json
+from _drive import drive
+from _program import job, main, parser, write_json
 from rich.console import Console
 from rich.markup import escape
 

@@ -15,8 +15,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from _drive import drive, job, main, parser, write_json
+from _drive import drive
 from _outcome import BADNESS, Outcome
+from _program import job, main, parser, write_json
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text

@@ -21,8 +21,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from _drive import drive, job, main, parser, write_json
+from _drive import drive
 from _outcome import LOCKED, READY, WARNINGS, Outcome
+from _program import job, main, parser, write_json
 
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 

@@ -40,7 +40,8 @@ def sources() -> Iterator[tuple[str, str]]:
     utils = PLUGINS / "module_utils"
     readers = ("_command.py", "_toml_edit.py", "_toml_reader.py")
     wanted = [*(utils / name for name in readers), *(utils / "_snapshot").rglob("*.py")]
-    wanted += [PLUGINS / "plugin_utils" / "readiness_files.py", *(PLUGINS / "plugin_utils" / "readiness").rglob("*.py")]
+    utils = PLUGINS / "plugin_utils"
+    wanted += [utils / "readiness_files.py", utils / "whole_file.py", *(utils / "readiness").rglob("*.py")]
     for path in sorted(wanted):
         yield f"{PACKAGE}/{path.relative_to(PLUGINS).as_posix()}", path.read_text(encoding="utf-8")
     yield from data()

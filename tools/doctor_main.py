@@ -22,7 +22,7 @@ from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.collector import Wishes, collect
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import readiness_files
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import readiness_files, whole_file
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import bundle, diff, terminal
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.junit import junit
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import Stage
@@ -109,11 +109,11 @@ def write_outputs(options: argparse.Namespace, report: Mapping[str, Any], snapsh
         if target == "-":
             sys.stdout.write(make())
         elif target:
-            readiness_files.write(Path(target), make())
+            whole_file.write(Path(target), make())
     if options.html:
         readiness_files.write_page(Path(options.html), [(report, snapshot)], language=options.language)
     if options.bundle:
-        readiness_files.write(Path(options.bundle), bundle.build(report, snapshot))
+        whole_file.write(Path(options.bundle), bundle.build(report, snapshot))
 
 
 def show(report: Mapping[str, Any], show_all: bool) -> None:

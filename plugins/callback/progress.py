@@ -73,9 +73,8 @@ options:
 
 import os
 import sys
-import threading
 import time
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,11 +82,8 @@ from ansible import constants as C  # noqa: N812 - the name that all of Ansible 
 from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.template import Templar
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import progress_files, progress_screen
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress import render
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.cells import Line
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.live import FEW_HOSTS, Live
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.state import Plan, Run, Slot
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.titles import key_of, task_title
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress_lines import Clock, choose
 
 if TYPE_CHECKING:
     from ansible.executor.stats import AggregateStats
@@ -97,6 +93,9 @@ if TYPE_CHECKING:
     from ansible.playbook.included_file import IncludedFile
     from ansible.playbook.play import Play
     from ansible.playbook.task import Task
+    from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.cells import Line
+    from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.live import Live
+    from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.state import Plan
 
 # Lines of the recap
 RECAP = 12
@@ -108,83 +107,6 @@ COUNTED = {
     "gpuready.bootstrap.dev_stages": ("stages", "stage", "stages"),
 }
 ASKS = ("pause", "ansible.builtin.pause", "ansible.legacy.pause")
-
-
-def say(line: str) -> None:
-    """Write a line at once. Past Python's buffer and its lock: Ansible forks while the clock below may be writing."""
-    sys.stdout.flush()
-    os.write(sys.stdout.fileno(), f"{line}\n".encode())
-
-
-class Clock:
-    """Names the task in hand after `first` seconds, and then every `every` seconds, until it is stopped."""
-
-    def __init__(self, name: str, first: float, every: float) -> None:
-        self._name, self._first, self._every = name, first, every
-        self._done = threading.Event()
-        self._began = time.monotonic()
-        # a daemon: a run that is interrupted must not wait for it
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        wait = self._first
-        while not self._done.wait(wait):
-            say(f"   ... {self._name} [{time.monotonic() - self._began:.0f} s]")
-            wait = self._every
-
-    def stop(self) -> None:
-        self._done.set()
-
-
-def choose(wish: str, *, terminal: bool, term: str, plain: bool, rich: bool) -> str:
-    """Which mode it will be. `plain`: something was asked for that only the default output shows."""
-    if wish != "live":
-        return wish
-    able = terminal and rich and term not in ("", "dumb", "unknown")
-    return "live" if able and not plain else "lines"
-
-
-def key_of(role: str, name: str) -> str:
-    return f"{role}|{name}"
-
-
-def walk(block: Any) -> Iterator[Any]:
-    """The tasks of a block in their order, without those of its rescue, which are for bad days."""
-    for entry in [*block.block, *block.always]:
-        if hasattr(entry, "rescue"):
-            yield from walk(entry)
-        elif not entry.implicit and entry.action not in C._ACTION_META:
-            yield entry
-
-
-def step_of(task: Any) -> str:
-    """The outermost thing with a name that a task belongs to: the import of a role, a block, the role itself."""
-    # a role that is included is a step of its own; what it does is not known yet
-    found = task.name if str(task.action).rpartition(".")[2] == "include_role" else ""
-    parent = task._parent
-    while parent is not None:
-        found = parent.name or found
-        parent = parent._parent
-    if not found and task._role is not None:
-        found = task._role.get_name()
-    return render.task_title(found)
-
-
-def slots_of(blocks: list[Any]) -> tuple[list[Slot], list[str]]:
-    """What is known of a play before it runs: its tasks, and the steps that they belong to."""
-    slots: list[Slot] = []
-    steps: list[str] = []
-    times: dict[str, int] = {}
-    for block in blocks:
-        for task in walk(block):
-            step = step_of(task) or "Tasks"
-            if not steps or steps[-1] != step:
-                steps.append(step)
-            key = key_of(task._role.get_name() if task._role else "", task.name or task.action)
-            times[key] = times.get(key, 0) + 1
-            # a role may be taken twice in a play
-            slots.append(Slot(task._uuid, key if times[key] == 1 else f"{key}#{times[key]}", len(steps) - 1))
-    return slots, steps
 
 
 class CallbackModule(Default):
@@ -221,26 +143,44 @@ class CallbackModule(Default):
     # --- the run ----------------------------------------------------------------------------------------------------
 
     def v2_playbook_on_start(self, playbook: Playbook) -> None:
-        self._mode = choose(
-            self.get_option("mode"),
-            terminal=sys.stdout.isatty(),
-            term=os.environ.get("TERM", ""),
-            plain=self._plain(),
-            rich=progress_screen.HAS_RICH,
-        )
+        self._mode = self._choose()
         if self._mode != "live":
             super().v2_playbook_on_start(playbook)
             return
         self._plays = [str(play.get_name()) for play in playbook.get_plays()]
         self._number = 0
+        self._begin()
+
+    def _choose(self) -> str:
+        given: dict[str, Any] = {
+            "terminal": sys.stdout.isatty(),
+            "term": os.environ.get("TERM", ""),
+            "plain": self._plain(),
+        }
+        mode = choose(self.get_option("mode"), **given, rich=True)
+        if mode != "live":
+            return mode
+        # every run loads this plugin: only one that may be live pays for rich, and for what draws
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import progress_screen
+
+        return choose(mode, **given, rich=progress_screen.HAS_RICH)
+
+    def _begin(self) -> None:
+        """The live area, and all that only it needs."""
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import progress_files, progress_screen
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress import render
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.live import Live
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.state import Run
+
         file = self.get_option("estimates")
-        self._file = progress_files.default_path() if file == "default" else Path(file).expanduser() if file else None
-        run = Run(progress_files.load(self._file), check=bool(context.CLIARGS.get("check")))
+        path = progress_files.default_path() if file == "default" else Path(file).expanduser() if file else None
+        run = Run(progress_files.load(path), check=bool(context.CLIARGS.get("check")))
         self._screen = progress_screen.Screen(
             lambda now, columns, rows, moving: render.frame(run, now, columns, rows, moving),
             colours=progress_screen.has_colours(),
         )
         self._live = Live(run, self._scroll, time.monotonic, progress_screen.LOCK)
+        self._save = partial(progress_files.save, path)
 
     def _scroll(self, lines: list[Line]) -> None:
         self._screen.scroll(lines)
@@ -257,7 +197,7 @@ class CallbackModule(Default):
         self._screen.close()
         self._live.end(counts, RECAP)
         if not self._live.run.check:
-            progress_files.save(self._file, self._live.run.estimates)
+            self._save(self._live.run.estimates)
 
     def v2_playbook_on_play_start(self, play: Play) -> None:
         if not self._live:
@@ -268,22 +208,16 @@ class CallbackModule(Default):
         self._live.play(self._plan(play))
 
     def _plan(self, play: Play) -> Plan:
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.slots import plan_of
+
         name = str(play.get_name()).strip()
         if self._number == 0 or self._plays[self._number - 1 : self._number] != [name] or not play.serial:
             self._number += 1
         variables = play.get_variable_manager().get_vars(play=play)
-        slots, steps = slots_of([block.filter_tagged_tasks(variables) for block in play.compile()])
-        return Plan(
-            name=name,
-            hosts=tuple(variables.get("ansible_play_batch") or ()),
-            slots=tuple(slots),
-            steps=tuple(steps),
-            number=self._number,
-            of=max(self._number, len(self._plays)),
-            all_hosts=tuple(variables.get("ansible_play_hosts_all") or ()),
-            forks=int(context.CLIARGS.get("forks") or 1),
-            free=str(play.strategy).rpartition(".")[2] in ("free", "host_pinned"),
-        )
+        blocks = [block.filter_tagged_tasks(variables) for block in play.compile()]
+        place = (self._number, max(self._number, len(self._plays)))
+        forks = int(context.CLIARGS.get("forks") or 1)
+        return plan_of(name, blocks, variables, place, forks, str(play.strategy), C._ACTION_META)
 
     def v2_playbook_on_vars_prompt(self, *args: Any, **kwargs: Any) -> None:
         """The question is asked at the end of the screen; the next play begins to draw again."""
@@ -316,7 +250,7 @@ class CallbackModule(Default):
 
     def _task_started(self, task: Task) -> None:
         self._stop()
-        title = render.task_title(task.get_name())
+        title = task_title(task.get_name())
         if self._live:
             self._live.task(title)
             # somebody is asked: the screen is theirs until the next task
@@ -331,15 +265,14 @@ class CallbackModule(Default):
         if not self._live:
             super().v2_runner_on_start(host, task)
             return
-        key = key_of(task._role.get_name() if task._role else "", task.name or task.action)
-        title = render.task_title(task.get_name())
-        self._live.start(host.get_name(), task._uuid, key, title, self._particulars(host, task))
+        title = task_title(task.get_name())
+        self._live.start(host.get_name(), task._uuid, key_of(task), title, self._particulars(host, task))
 
     def _particulars(self, host: Host, task: Task) -> str:
         """How much a task has before it, where its arguments say so: 12 packages."""
         name, one, several = COUNTED.get(getattr(task, "resolved_action", None) or task.action, ("", "", ""))
         value = task.args.get(name) if name else None
-        if not self._live or not value or len(self._live.run.plan.hosts) > FEW_HOSTS:
+        if not self._live or not value or not self._live.few:
             return ""
         try:
             if isinstance(value, str):
@@ -453,4 +386,4 @@ class CallbackModule(Default):
 
     @staticmethod
     def _who(result: CallbackTaskResult) -> tuple[str, str]:
-        return str(result.host.get_name()), render.task_title(result.task.get_name())
+        return str(result.host.get_name()), task_title(result.task.get_name())

@@ -44,15 +44,6 @@ from typing import TYPE_CHECKING, Any
 from ansible import context
 from ansible.plugins import loader as plugins
 from ansible.plugins.callback import CallbackBase
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import REPORT_SCHEMA
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import (
-    Line,
-    fleet_line,
-    plain,
-    report_lines,
-    table_lines,
-)
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness_files import load_snapshot, write_page
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.warm import warm
 
 if TYPE_CHECKING:
@@ -61,14 +52,7 @@ if TYPE_CHECKING:
     from ansible.inventory.host import Host
     from ansible.playbook.play import Play
     from ansible.playbook.task import Task
-
-try:
-    import rich.console
-    import rich.text
-
-    HAS_RICH = True
-except ImportError:
-    HAS_RICH = False
+    from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import Line
 
 # The first task of the playbooks that have much to do
 ROAD_BEGINS = "gpuready.bootstrap.validate_inputs"
@@ -128,15 +112,24 @@ class CallbackModule(CallbackBase):
         self.failures[result.host.get_name()] = "the host cannot be reached"
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
+        lost = [host for host in stats.processed if self._ended_badly(stats, host)]
+        unreachable = sorted(host for host in lost if stats.summarize(host)["unreachable"])
+        untouched = [] if self.had_turn is None else sorted(set(stats.processed) - self.had_turn - set(lost))
+        silent = sorted(host for host in lost if host not in self.reports)
+        if not (self.plans or self.folders or self.reports or unreachable or untouched):
+            return
+        # here and below: every run loads this plugin, and few have something to show
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import (
+            fleet_line,
+            report_lines,
+            table_lines,
+        )
+
         width = min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_WIDTH)
         for _host, table in sorted(self.plans.items()):
             self._print([[], *([(line, "")] for line in table)])
         for folder in self.folders:
             self._print([[], *table_lines(folder["hosts"]), [], *_page_line(folder["report_files"].get("page"))])
-        lost = [host for host in stats.processed if self._ended_badly(stats, host)]
-        unreachable = sorted(host for host in lost if stats.summarize(host)["unreachable"])
-        untouched = [] if self.had_turn is None else sorted(set(stats.processed) - self.had_turn - set(lost))
-        silent = sorted(host for host in lost if host not in self.reports)
         if not self.reports:
             if unreachable or untouched:
                 self._print([[], fleet_line([], [], silent, unreachable, untouched), []])
@@ -161,6 +154,8 @@ class CallbackModule(CallbackBase):
 
     def _page(self, path: str, stopped: Mapping[str, str], silent: Sequence[str]) -> Line:
         """Write the page of the run, with every host that has a report, and say where it is."""
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness_files import write_page
+
         files = self.pages[path]
         hosts = [(report, _snapshot(files.get(host))) for host, report in sorted(self.reports.items())]
         language = str(hosts[0][0].get("language") or "en")
@@ -175,7 +170,7 @@ class CallbackModule(CallbackBase):
         found = result.result
         for item in found.get("results") or [found]:
             report = item.get("report") if isinstance(item, Mapping) else None
-            if isinstance(report, Mapping) and report.get("schema") == REPORT_SCHEMA:
+            if isinstance(report, Mapping) and report.get("schema") == _schema():
                 self.reports[str(report["host"])] = report
                 if item.get("report_page"):
                     files = self.pages.setdefault(str(item["report_page"]), {})
@@ -189,15 +184,26 @@ class CallbackModule(CallbackBase):
         return bool(summary["failures"] or summary["unreachable"])
 
     def _print(self, lines: Sequence[Line]) -> None:
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import plain
+
         text = plain(lines)
-        if not (HAS_RICH and sys.stdout.isatty()):
+        coloured = _coloured(lines) if sys.stdout.isatty() else None
+        if coloured is None:
             self._display.display(text)
             return
-        self._display.display(_coloured(lines), screen_only=True)
+        self._display.display(coloured, screen_only=True)
         self._display.display(text, log_only=True)
 
 
+def _schema() -> str:
+    from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import REPORT_SCHEMA
+
+    return REPORT_SCHEMA
+
+
 def _snapshot(path: str | None) -> dict[str, Any] | None:
+    from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness_files import load_snapshot
+
     try:
         return load_snapshot(Path(path)) if path else None
     except (OSError, ValueError):
@@ -214,10 +220,15 @@ def _shown(path: str) -> str:
     return str(Path(path).relative_to(here)) if Path(path).is_relative_to(here) else path
 
 
-def _coloured(lines: Sequence[Line]) -> str:
-    """rich honours NO_COLOR and TERM; long command lines are left whole."""
-    console = rich.console.Console(file=io.StringIO(), force_terminal=True, highlight=False, soft_wrap=True)
+def _coloured(lines: Sequence[Line]) -> str | None:
+    """rich honours NO_COLOR and TERM; long command lines are left whole. None without rich."""
+    try:
+        from rich.console import Console
+        from rich.text import Text
+    except ImportError:
+        return None
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, highlight=False, soft_wrap=True)
     for line in lines:
-        console.print(rich.text.Text.assemble(*line))
-    stream = console.file
-    return stream.getvalue().rstrip("\n") if isinstance(stream, io.StringIO) else plain(lines)
+        console.print(Text.assemble(*line))
+    return stream.getvalue().rstrip("\n")

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+PATH = "/etc/fstab"
 MARK = "# gpuready.bootstrap.storage_mounts "
 _ESCAPES = {" ": "\\040", "\t": "\\011", "\n": "\\012", "\\": "\\134"}
 # of two options that exclude each other, the one that is given wins (mount(8), nfs(5))

@@ -53,6 +53,8 @@ def render(header: str, name: str, fields: Mapping[str, str]) -> str:
 
 def read_ini(text: str) -> dict[str, dict[str, str]]:
     """Sections of an ini file: keys in lower case, a later value wins, as in dnf."""
+    # Not the reader of _mirrors/ini.py, which edits and has to know where the lines of one section stand. They differ:
+    # this one hands values of [DEFAULT] on, keeps empty lines within a value, and has keys in lower case.
     parser = configparser.RawConfigParser(strict=False, comment_prefixes=("#", ";"))
     try:
         parser.read_string(text)

@@ -121,22 +121,23 @@ files:
 
 import glob
 import os
-import shutil
-import tempfile
 from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.gpuready.bootstrap.plugins.module_utils import _ssh_session, _sshd_config, _sshd_service
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner, first_line
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import (
+    _ssh_session,
+    _sshd_config,
+    _sshd_proof,
+    _sshd_service,
+)
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._sshd_ask import SettingsError, Sshd, lists
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._sshd_config import Tree
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._sshd_proof import WayIn
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._sshd_service import Guard, ServiceError
 
 INCLUDE_SINCE = (8, 2)
-
-
-class SettingsError(Exception):
-    """The settings cannot be what was asked for; the text is one sentence for the user."""
 
 
 class Plan(NamedTuple):
@@ -147,20 +148,6 @@ class Plan(NamedTuple):
     socket_changes: bool
 
 
-def lists(settings: dict[str, Any]) -> dict[str, list[str]]:
-    """Values as lists of texts. YAML makes booleans of yes and no, which sshd writes so."""
-    words = {True: "yes", False: "no"}
-    found = {}
-    for keyword, value in settings.items():
-        items = value if isinstance(value, list) else [value]
-        found[keyword] = [words[item] if isinstance(item, bool) else str(item) for item in items]
-        if not keyword.isalnum() or keyword.lower() in ("match", "include") or any("\n" in i for i in found[keyword]):
-            raise SettingsError(f"{keyword!r} in settings is not a keyword with one line for a value")
-        if len(found[keyword]) > 1 and keyword.lower() not in _sshd_config.CUMULATIVE:
-            raise SettingsError(f"{keyword} has several values, but sshd takes only the first; write them in one text")
-    return {keyword: items for keyword, items in found.items() if items}
-
-
 class Settings:
     """sshd as it is, and as it shall be."""
 
@@ -168,53 +155,20 @@ class Settings:
         self.module, self.gate, self.runner, self.params = module, gate, runner, module.params
         self.path: str = self.params["path"]
         self.daemon = _sshd_service.look(runner, self.params["config"])
+        self.sshd = Sshd(runner, self.daemon)
         self.guard = Guard(runner)
         self.notes: list[str] = []
         self.session = _ssh_session.NOBODY
         self.found: dict[str, list[str]] = {}
         self.wanted = lists(self.params["settings"])
 
-    # -- asking sshd -------------------------------------------------------------------------------------------------
     def _tree(self, overlay: dict[str, bytes | None] | None = None) -> Tree:
         return Tree(self.daemon.main, self.gate.read, glob.glob, overlay)
 
-    def _ask(self, flag: str, main: str, extra: list[str] | None = None) -> str:
-        done = self.runner.run(["sshd", flag, "-f", main, *self.daemon.options, *(extra or [])])
-        if done.status == "missing":
-            raise SettingsError("there is no sshd on this host; install openssh-server")
-        if done.status != "ok":
-            raise SettingsError(first_line(done.stderr) or str(done.error))
-        return done.stdout
-
-    def _for(self, name: str) -> list[str]:
-        who = {"user": name, "host": self.session.address or "localhost", "addr": self.session.address or "127.0.0.1"}
-        if self.session.port:
-            who.update(laddr=self.session.local_address, lport=self.session.port)
-        return ["-C", ",".join(f"{key}={value}" for key, value in who.items())]
-
-    def _effective(self, tree: Tree, names: list[str]) -> dict[str, dict[str, list[str]]]:
-        """What is in force for accounts with the tree's settings. Raises SettingsError in sshd's words."""
-        folder = tempfile.mkdtemp(dir=self.module.tmpdir)
-        try:
-            for name, content in tree.copies(folder).items():
-                with open(name, "wb") as stream:
-                    stream.write(content)
-            main = f"{folder}/0"
-            return {name: _sshd_config.effective(self._ask("-T", main, self._for(name))) for name in names}
-        except SettingsError as error:
-            raise SettingsError(f"sshd does not take this: {tree.real_names(str(error), folder)}") from error
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
     # -- what shall be -----------------------------------------------------------------------------------------------
-    def _release(self) -> tuple[int, int]:
-        shown = self.runner.run(["ssh", "-V"])
-        asked = shown if shown.status == "ok" else self.runner.run(["sshd", "-V"])
-        return _sshd_config.version(asked.stderr + asked.stdout)
-
     def _included(self, main: bytes) -> dict[str, bytes | None]:
         """The main file with an Include line, where it reads no drop-ins."""
-        release = self._release()
+        release = self.sshd.release()
         if (0, 0) < release < INCLUDE_SINCE:
             said = f"OpenSSH {release[0]}.{release[1]} knows no drop-ins (8.2 was the first that does); update it"
             raise SettingsError(said)
@@ -240,7 +194,7 @@ class Settings:
         main = self.gate.read(self.daemon.main)
         if main is None:
             raise SettingsError(f"there is no {self.daemon.main}; is openssh-server installed?")
-        files: dict[str, bytes | None] = {self.path: _sshd_config.render(self.wanted, self._release()).encode()}
+        files: dict[str, bytes | None] = {self.path: _sshd_config.render(self.wanted, self.sshd.release()).encode()}
         if not self._tree(files).reads(self.path):
             files.update(self._included(main))
         ports = next((values for keyword, values in self.wanted.items() if keyword.lower() == "port"), [])
@@ -263,67 +217,19 @@ class Settings:
         every = self._effective(tree, names)
         self.found = every[name]
         for keyword in _sshd_config.unreached(self.wanted, self.found):
-            raise SettingsError(self._obstacle(tree, keyword, self.found.get(keyword.lower(), [])))
+            values = self.found.get(keyword.lower(), [])
+            raise SettingsError(_sshd_proof.obstacle(tree, keyword, values, self.daemon.options, self.path))
         if changes and self.session.account:
-            self._keep_in(name, self._effective(self._tree(), [name])[name], plan)
-        self._remarks(tree, every)
+            before = self._effective(self._tree(), [name])[name]
+            self._way_in().keep_in(name, self.found, before, plan.ports)
+        ours = {keyword.lower() for keyword in self.wanted}
+        self.notes += _sshd_proof.remarks(tree, ours, every, self.params["accounts"])
 
-    def _obstacle(self, tree: Tree, keyword: str, values: list[str]) -> str:
-        name = keyword.lower()
-        sentence = f"{keyword} would stay {' '.join(values)}"
-        if any(option.lower().startswith(name) for option in self.daemon.options) or (
-            name == "port" and "-p" in self.daemon.options
-        ):
-            return f"{sentence}: sshd's own command line says so; change SSHD_OPTS or the unit"
-        others = [line for line in tree.lines if line.keyword == name and line.path != self.path]
-        below = [line for line in others if line.match]
-        first = tree.first(name)
-        if not others:
-            return f"{sentence}, though {self.path} says otherwise"
-        blame = below[0] if first is not None and first.path == self.path and below else others[0]
-        why = f"below Match {blame.match}" if blame.match else f"{keyword} {blame.value}"
-        return f"{sentence}: {blame.place} ({why}) comes in force before ours; take it out there"
+    def _effective(self, tree: Tree, names: list[str]) -> dict[str, dict[str, list[str]]]:
+        return self.sshd.effective(tree, names, self.session, self.module.tmpdir)
 
-    def _keep_in(self, name: str, before: dict[str, list[str]], plan: Plan) -> None:
-        who = _ssh_session.account(name)
-        if who is None:
-            return
-        reason = _ssh_session.refusal(self.found, self.session, who, before)
-        if reason:
-            raise SettingsError(f"this would lock out the account that this run logs in with: {reason}")
-        port, now = self.session.port, self._ports(before, [])
-        after = self._ports(self.found, plan.ports if self.daemon.socket else [])
-        if port in now and port not in after:
-            raise SettingsError(
-                f"this session came through port {port}, on which nobody would listen any more (but on "
-                f"{', '.join(after)}); keep {port} among the ports, set ansible_port to a new one, then run without"
-            )
-        if not self.daemon.socket:
-            taken = [number for number in _sshd_service.listening(after) if number not in now]
-            if taken:
-                raise SettingsError(f"another program listens on port {', '.join(taken)} already; choose another port")
-
-    def _ports(self, found: dict[str, list[str]], given: list[str]) -> list[str]:
-        """Where it is listened, with these settings, on an address that reaches our session's."""
-        if self.daemon.socket:
-            return given or _sshd_service.socket_ports(self.runner, self.daemon.socket)
-        ports = []
-        for value in found.get("listenaddress", []) or [f"0.0.0.0:{port}" for port in found.get("port", ["22"])]:
-            address, _colon, port = value.partition(" ")[0].rpartition(":")
-            if address.strip("[]") in ("0.0.0.0", "::", self.session.local_address):
-                ports.append(port)
-        return sorted(set(ports), key=int)
-
-    def _remarks(self, tree: Tree, every: dict[str, dict[str, list[str]]]) -> None:
-        for line in tree.exceptions({keyword.lower() for keyword in self.wanted}):
-            self.notes.append(
-                f"{line.place} sets {line.keyword} {line.value} for those whom Match {line.match} fits, and wins."
-            )
-        for name in self.params["accounts"]:
-            who = _ssh_session.account(name)
-            reason = f"there is no account {name}" if who is None else _ssh_session.shut_out(every[name], who, "")
-            if reason:
-                self.notes.append(f"{name} cannot log in: {reason}.")
+    def _way_in(self) -> WayIn:
+        return WayIn(self.runner, self.daemon, self.session)
 
     # -- change ------------------------------------------------------------------------------------------------------
     def change(self, plan: Plan, absent: bool) -> bool:
@@ -338,7 +244,7 @@ class Settings:
             self._write(plan, absent)
             said = "" if self.module.check_mode else _sshd_service.run_all(self.runner, todo)
             if not said and running and not self.module.check_mode:
-                missing = _sshd_service.wait_for(self._ports(self.found, plan.ports))
+                missing = _sshd_service.wait_for(self._way_in().ports(self.found, plan.ports))
                 said = f"nobody listens on port {', '.join(missing)} after the reload" if missing else ""
             if said:
                 raise SettingsError(f"{said}; the former settings are back")
@@ -364,7 +270,7 @@ class Settings:
         if not self.module.check_mode:
             self._left_behind()
         try:
-            self._ask("-t", self.daemon.main)
+            self.sshd.ask("-t", self.daemon.main)
         except SettingsError as error:
             raise SettingsError(
                 f"sshd's settings are broken already, before any change: {error}; mend that first"

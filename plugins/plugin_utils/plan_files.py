@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import readiness_files
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import readiness_files, whole_file
 
 
 def load_folder(folder: Path) -> dict[str, dict[str, Any]]:
@@ -32,6 +32,6 @@ def write(target: Path, plans: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     for plan in plans:
         host = str(plan["host"])
         path = target / f"{readiness_files.file_stem(host)}.json"
-        readiness_files.write(path, readiness_files.as_json(plan))
+        whole_file.write(path, readiness_files.as_json(plan))
         files[host] = str(path)
     return files

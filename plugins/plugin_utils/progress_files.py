@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.estimates import Estimates
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness_files import write
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.whole_file import write
 
 # More is no file of ours (bytes)
 MAX_SIZE = 4_000_000

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.nhc i
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page import page
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.prometheus import prometheus
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import check_schema
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.whole_file import write
 
 FORMATS = ("json", "html", "junit", "prometheus", "nhc", "bundle")
 PAGE = "readiness.html"
@@ -31,20 +30,6 @@ _NOT_SNAPSHOTS = (".report.json", ".last_ready.json")
 def file_stem(host: str) -> str:
     """An inventory name may hold a slash or dots; a file name of ours may not leave its folder."""
     return "".join(char if char.isalnum() or char in "._-" else "_" for char in host).lstrip(".") or "host"
-
-
-def write(path: Path, data: str | bytes) -> None:
-    """Whole or not at all: a reader never meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def as_json(data: Any) -> str:

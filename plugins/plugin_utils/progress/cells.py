@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import functools
-import re
-import unicodedata
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import cells
 
@@ -21,19 +19,9 @@ except ImportError:
 Line = list[tuple[str, str]]
 
 CUT = "…"
-# what programs colour their messages with: CSI and OSC sequences, and other escapes of two characters
-ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 
 
 # the same few names and titles are asked for with every picture
-@functools.lru_cache(maxsize=4096)
-def clean(text: str) -> str:
-    """One line without anything that moves a cursor: a message of a host must not paint over the display."""
-    text = ESCAPES.sub("", text)
-    kept = [" " if char in "\t\n\r\v\f\u2028\u2029" else char for char in text]
-    return "".join(char for char in kept if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
-
-
 @functools.lru_cache(maxsize=4096)
 def width(text: str) -> int:
     # the live display asks for rich; only tools that import every plugin do without

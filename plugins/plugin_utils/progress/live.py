@@ -96,9 +96,14 @@ class Live:
         word, style = (self._changed(), "yellow") if changed else ("says", "cyan")
         return render.event_line(word, style, host, title, 0.0, f"item {item}" if item else "")
 
+    @property
+    def few(self) -> bool:
+        """Whether there are so few hosts that each has lines of its own."""
+        return len(self.run.plan.hosts) <= FEW_HOSTS
+
     def _many(self, title: str) -> bool:
         """Whether lines wait until the task is over on all hosts, to be one line then."""
-        return len(self.run.plan.hosts) > FEW_HOSTS and not self.run.plan.free and title == self.run.task.title
+        return not self.few and not self.run.plan.free and title == self.run.task.title
 
     def diff(self, host: str, title: str, lines: list[Line]) -> None:
         self._say([render.event_line("differs", "yellow", host, title, 0.0), *lines])

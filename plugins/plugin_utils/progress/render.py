@@ -10,7 +10,6 @@ from collections import Counter
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.cells import (
     Line,
-    clean,
     fit_line,
     line_width,
     pad,
@@ -27,6 +26,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.state 
     Host,
     Run,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.titles import clean
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 # pictures of the spinner a second
@@ -42,13 +42,8 @@ FREE_LINES = 8
 TIMED_AFTER = 2.0
 WORTH_EXPECTING = 3.0
 
-COLLECTION = "gpuready.bootstrap."
 # Names of our long tasks say in the end what they wait for
 WAITS = re.compile(r"^(.*\S)\s*\(((?:[^()]*; )?waits for [^()]*)\)$")
-
-
-def task_title(name: str) -> str:
-    return clean(name).strip().removeprefix(COLLECTION)
 
 
 def split_title(title: str) -> tuple[str, str]:

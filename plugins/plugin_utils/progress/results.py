@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.cells import Line, clean
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.cells import Line
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.titles import clean
 
 # Ansible's own, or the same as another key
 NOISE = frozenset((

@@ -1,11 +1,10 @@
 # Copyright (c) 2026 The gpuready authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Command lines, result files, the lock, and when a run is to stop; runs themselves are in tests/runner."""
+"""The lock, the files that are kept, and when a run is to stop; runs themselves are in tests/runner."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import subprocess
 import sys
@@ -15,54 +14,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from _drive import Parser, Stop, extra_vars, main, write_json
+from _drive import Stop
 from _outcome import Host, Outcome
 
 
 @pytest.fixture(scope="module")
 def scheduled(load_program: Callable[[str], ModuleType]) -> ModuleType:
     return load_program("examples/scheduled.py")
-
-
-def test_variables_are_read_as_ansible_reads_them(tmp_path: Path) -> None:
-    (tmp_path / "vars.yml").write_text("a: [1]\nb: x\n", encoding="utf-8")
-    assert extra_vars(["k=a=b", "y=1", '{"t": true}', f"@{tmp_path}/vars.yml"]) == {
-        "k": "a=b",
-        "y": "1",
-        "t": True,
-        "a": [1],
-        "b": "x",
-    }
-
-
-@pytest.mark.parametrize("word", ["x", "=x", "@missing", "[1]", ""])
-def test_variables_that_cannot_be_meant_are_refused(word: str) -> None:
-    with pytest.raises((OSError, ValueError)):
-        extra_vars([word])
-
-
-def test_a_wrong_argument_is_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        Parser(prog="x").parse_args(["--wrong"])
-    assert ended.value.code == 64 and "--wrong" in capsys.readouterr().err
-
-
-def test_a_fault_of_the_program_is_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
-    def broken() -> int:
-        raise OSError("disk full")
-
-    with pytest.raises(SystemExit) as ended:
-        main(broken)
-    assert ended.value.code == 70 and "disk full" in capsys.readouterr().err
-
-
-def test_results_are_written_as_a_whole(tmp_path: Path) -> None:
-    path = tmp_path / "last.json"
-    write_json(path, {"a": 1})
-    with pytest.raises(TypeError):
-        write_json(path, {"a": object()})
-    assert json.loads(path.read_text(encoding="utf-8")) == {"a": 1}
-    assert [entry.name for entry in tmp_path.iterdir()] == ["last.json"]
 
 
 @pytest.mark.parametrize(("text", "expected"), [("90", 90), ("90s", 90), ("1.5m", 90), ("2h", 7200)])

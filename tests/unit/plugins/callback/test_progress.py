@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.callback import progress
 
 PROJECT = Path(__file__).resolve().parents[4]
 spec = importlib.util.spec_from_file_location("progress_terminal", Path(__file__).with_name("terminal.py"))
@@ -43,6 +42,11 @@ def command(tmp_path: Path, play: str, hosts: list[str], *arguments: str) -> lis
     inventory = ",".join(hosts) + ","
     python = f"ansible_python_interpreter={sys.executable}"
     return ["ansible-playbook", "-c", "local", "-i", inventory, "-e", python, *arguments, str(tmp_path / "play.yml")]
+
+
+def a_play(name: str, tasks: str, more: str = "") -> str:
+    """A play for all hosts, of lines of tasks. more: lines above them."""
+    return f"- name: {name}\n  hosts: all\n  gather_facts: false\n{more}  tasks:\n{tasks}"
 
 
 def on_terminal(tmp_path: Path, play: str, hosts: list[str], *arguments: str, **more: Any) -> Any:
@@ -174,11 +178,7 @@ def test_the_live_area(tmp_path: Path) -> None:
 
 
 def test_two_hundred_hosts(tmp_path: Path) -> None:
-    play = """
-- name: Fleet
-  hosts: all
-  gather_facts: false
-  tasks:
+    tasks = """
     - name: Say it
       ansible.builtin.debug:
         msg: the same
@@ -188,7 +188,7 @@ def test_two_hundred_hosts(tmp_path: Path) -> None:
       when: inventory_hostname == 'gpu007'
 """
     hosts = [f"gpu{number:03}" for number in range(200)]
-    found = on_terminal(tmp_path, play, hosts, "--forks", "20")
+    found = on_terminal(tmp_path, a_play("Fleet", tasks), hosts, "--forks", "20")
     assert found.status == 2
     one_live_area(found, "Fleet")
     assert all(len([line for line in picture if "━" in line or "─" in line]) < 16 for picture in found.pictures)
@@ -200,30 +200,21 @@ def test_two_hundred_hosts(tmp_path: Path) -> None:
 
 
 def test_a_question_is_asked_on_a_quiet_screen(tmp_path: Path) -> None:
-    play = """
-- name: Asks
-  hosts: all
-  gather_facts: false
-  vars:
-    wanted: [one, two, three]
-  tasks:
+    wanted = "  vars:\n    wanted: [one, two, three]\n"
+    prompt = "  vars_prompt:\n    - {name: answer, prompt: And now, private: false}\n"
+    first = """
     - ansible.builtin.apt:
         name: "{{ wanted }}"
       when: lookup('ansible.builtin.pipe', 'sleep 1') == 'never'
     - ansible.builtin.pause:
         prompt: How is it
     - ansible.builtin.command: sleep 0.3
-- name: Asks again
-  hosts: all
-  gather_facts: false
-  vars_prompt:
-    - name: answer
-      prompt: And now
-      private: false
-  tasks:
+"""
+    second = """
     - ansible.builtin.debug:
         msg: "{{ answer }}"
 """
+    play = a_play("Asks", first, wanted) + a_play("Asks again", second, prompt)
     steps = [("How is it", lambda it: it.type(b"fine\r")), ("And now", lambda it: it.type(b"better\r"))]
     found = on_terminal(tmp_path, play, ["gpu01"], steps=steps)
     assert found.status == 0
@@ -238,15 +229,12 @@ def test_a_question_is_asked_on_a_quiet_screen(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_leaves_a_good_terminal(tmp_path: Path) -> None:
-    play = """
-- name: Long
-  hosts: all
-  gather_facts: false
-  tasks:
+    tasks = """
     - name: Sleeps
       ansible.builtin.command: sleep 60
 """
-    found = on_terminal(tmp_path, play, ["gpu01"], steps=[("0:02", lambda it: it.type(b"\x03"))], limit=60)
+    steps = [("0:02", lambda it: it.type(b"\x03"))]
+    found = on_terminal(tmp_path, a_play("Long", tasks), ["gpu01"], steps=steps, limit=60)
     assert found.status not in (0, -9)
     assert found.seen("User interrupted execution")
     assert not found.screen.cursor.hidden
@@ -288,6 +276,18 @@ def test_without_a_terminal_it_is_the_default_output(variables: dict[str, str], 
     assert "PLAY RECAP" in ours
 
 
+@pytest.mark.parametrize("variables", [{}, {"GPUREADY_PROGRESS": "off"}])
+def test_without_a_terminal_nothing_of_the_live_area_is_loaded(variables: dict[str, str], tmp_path: Path) -> None:
+    """Every run loads both callbacks: what only the live area or a report at the end needs must not slow it down."""
+    # documented: python -X importtime; a line for each module that is imported
+    found = into_pipe(tmp_path, DEFAULT_PLAY, ["gpu01"], PYTHONPROFILEIMPORTTIME="1", **variables)
+    loaded = {line.rpartition("|")[2].strip() for line in found.splitlines() if line.startswith("import time:")}
+    utils = "ansible_collections.gpuready.bootstrap.plugins.plugin_utils"
+    assert {f"{utils}.progress_lines", f"{utils}.warm"} <= loaded, "both callbacks, and what they import"
+    dear = ("rich", f"{utils}.progress_screen", f"{utils}.progress.render", f"{utils}.readiness_files")
+    assert [name for name in sorted(loaded) if name in dear] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "variables"),
     [
@@ -308,21 +308,3 @@ def test_no_color_leaves_bold_and_dim(tmp_path: Path) -> None:
     found = on_terminal(tmp_path, DEFAULT_PLAY, ["gpu01"], variables={"NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"})
     assert found.seen("━")
     assert set(re.findall(rb"\x1b\[([\d;]*)m", found.raw)) <= {b"0", b"1", b"2"}
-
-
-@pytest.mark.parametrize(
-    ("wish", "given", "expected"),
-    [
-        ("live", {}, "live"),
-        ("live", {"terminal": False}, "lines"),
-        ("live", {"term": "dumb"}, "lines"),
-        ("live", {"term": ""}, "lines"),
-        ("live", {"plain": True}, "lines"),
-        ("live", {"rich": False}, "lines"),
-        ("lines", {}, "lines"),
-        ("off", {}, "off"),
-    ],
-)
-def test_which_mode(wish: str, given: dict[str, Any], expected: str) -> None:
-    usual: dict[str, Any] = {"terminal": True, "term": "xterm", "plain": False, "rich": True}
-    assert progress.choose(wish, **{**usual, **given}) == expected

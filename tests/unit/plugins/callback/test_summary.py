@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -164,7 +165,7 @@ def test_a_terminal_gets_colours_and_the_log_does_not(monkeypatch: pytest.Monkey
 
 
 def test_without_rich_a_terminal_gets_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summary, "HAS_RICH", False)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
     run = Run(tty=True)
     run.ok("n1", {"report": judged("n1", "ready_host")})
     text = run.finish()

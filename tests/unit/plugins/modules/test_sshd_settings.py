@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _ssh_session, _sshd_service
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._ssh_session import NOBODY, Account, Session
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._sshd_ask import SettingsError, lists
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._sshd_service import Daemon, Guard
 from ansible_collections.gpuready.bootstrap.plugins.modules import sshd_settings
-from ansible_collections.gpuready.bootstrap.plugins.modules.sshd_settings import SettingsError, lists, main
+from ansible_collections.gpuready.bootstrap.plugins.modules.sshd_settings import main
 
 RunModule = Callable[..., dict[str, Any]]
 # A stand-in sshd: the first value of each keyword wins, `Bad` is no keyword

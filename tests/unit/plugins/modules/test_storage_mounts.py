@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.module_utils import _storage_entry, _storage_host
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _fstab, _storage_entry, _storage_host
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._storage_host import Mounted
-from ansible_collections.gpuready.bootstrap.plugins.modules import storage_mounts
 from ansible_collections.gpuready.bootstrap.plugins.modules.storage_mounts import main
 
 RunModule = Callable[..., dict[str, Any]]
@@ -40,8 +39,7 @@ def disks(tmp_path: Path, store: Path, programs: Callable[..., None], monkeypatc
     mount = f'for path; do :; done; echo "$path" >> {host.list}; {refused}'
     umount = f'[ ! -e {tmp_path}/busy ] || {{ echo target is busy >&2; exit 32; }}; sed -i "\\#^$1\\$#d" {host.list}'
     programs(**{"mount": mount, "umount": umount, "mount.nfs": ":"})
-    monkeypatch.setattr(storage_mounts, "FSTAB", str(host.fstab))
-    monkeypatch.setattr(storage_mounts, "SECRETS", str(tmp_path / "secrets"))
+    monkeypatch.setattr(_fstab, "PATH", str(host.fstab))
     monkeypatch.setattr(_storage_entry, "SECRETS", str(tmp_path / "secrets"))
     for name, answer in {
         "mounted": host.mounted,

@@ -85,10 +85,3 @@ def test_a_host_name_never_leaves_the_folder(host: str) -> None:
     stem = files.file_stem(host)
     assert stem not in ("", ".", "..") and "/" not in stem and "\0" not in stem
     assert os.path.basename(stem) == stem
-
-
-def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "x").mkdir()
-    with pytest.raises(OSError, match="directory"):
-        files.write(tmp_path / "x", "data")
-    assert [path.name for path in tmp_path.iterdir()] == ["x"]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.dev import (
+    computing,
     cuda,
     login,
     running,
@@ -70,10 +71,10 @@ CHECKS: tuple[Check, ...] = (
         "DEV-TORCH-RUN",
         MAJOR,
         say("torch computes"),
-        torch.torch_computes,
+        computing.torch_computes,
         _TORCH,
     ),
-    _gpu("DEV-NCCL", MINOR, say("GPUs talk to each other"), torch.nccl, ("DEV-TORCH-RUN",)),
+    _gpu("DEV-NCCL", MINOR, say("GPUs talk to each other"), computing.nccl, ("DEV-TORCH-RUN",)),
     _check("DEV-SHM", MAJOR, say("Shared memory"), storage.shared_memory),
     _check("DEV-ULIMIT", MINOR, say("Limits"), storage.limits),
     _check("DEV-CGROUP", INFO, say("CPU limit"), storage.processors),

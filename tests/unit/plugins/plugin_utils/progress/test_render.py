@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress import cells, render
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress import cells, render, titles
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.cells import Line
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.estimates import Estimates
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.results import said_lines
@@ -150,7 +150,7 @@ def test_times(seconds: float, clock: str, duration: str, about: str) -> None:
 
 @given(st.text(max_size=60), st.integers(0, 40))
 def test_cut_text_fits(value: str, room: int) -> None:
-    value = cells.clean(value)
+    value = titles.clean(value)
     assert cells.width(cells.fit(value, room)) <= room
     assert cells.width(cells.pad(value, room)) == room
     if cells.width(value) <= room:
@@ -159,19 +159,9 @@ def test_cut_text_fits(value: str, room: int) -> None:
 
 @given(st.lists(st.tuples(st.text(max_size=9), st.just("")), max_size=6), st.integers(0, 40))
 def test_cut_lines_fit(line: Line, room: int) -> None:
-    line = [(cells.clean(part), style) for part, style in line]
+    line = [(titles.clean(part), style) for part, style in line]
     assert cells.line_width(cells.fit_line(line, room)) <= room
     assert cells.line_width(cells.spread(line, [("0:34", "")], room)) <= room
-
-
-@given(st.text())
-def test_nothing_moves_the_cursor(value: str) -> None:
-    assert all(char.isprintable() or char == " " or char.isspace() for char in cells.clean(value))
-    assert "\x1b" not in cells.clean(f"\x1b[31m{value}\x1b]0;title\x07")
-
-
-def test_a_message_cannot_paint_over_the_display() -> None:
-    assert cells.clean("\x1b[2J\x1b[31mred\x1b[0m\rover\tit\x1b]0;title\x07!") == "red over it!"
 
 
 def test_a_failure_in_full_without_noise() -> None:
