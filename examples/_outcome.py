@@ -90,6 +90,7 @@ class Outcome:
     started: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.timezone.utc))
     ended: datetime.datetime | None = None
     hosts: dict[str, Host] = field(default_factory=dict)
+    counted: bool = True  # whether the last attempt came to its end, where Ansible sums up
 
     @property
     def exit_code(self) -> int:
@@ -100,7 +101,8 @@ class Outcome:
             return TIMEOUT if self.status == "timeout" else USAGE
         code = worst(host.exit_code for host in self.hosts.values())
         # a run that failed for no host's sake has verified nothing
-        return NOT_READY if self.status != "successful" and code in (READY, WARNINGS) else code
+        through = self.status == "successful" and self.counted
+        return NOT_READY if not through and code in (READY, WARNINGS) else code
 
     def host(self, name: str) -> Host:
         return self.hosts.setdefault(name, Host())
@@ -141,6 +143,7 @@ class Collector:
 
     def __init__(self, outcome: Outcome, say: Say = lambda kind, host, text: None) -> None:
         self.outcome, self.say = outcome, say
+        outcome.counted = False
         self.began: dict[str, tuple[float, float]] = {}  # host -> its first event, and what earlier attempts took
         self.batch: set[str] = set()  # hosts of the play that runs
         self.halted: set[str] = set()  # hosts that a play gave up without a failure of their own
@@ -200,6 +203,7 @@ class Collector:
     def _stats(self, data: Mapping[str, Any]) -> None:
         """The end of a run that ended by itself: a failure that was rescued is none."""
         self._next_play()
+        self.outcome.counted = True
         lost = {**(data.get("failures") or {}), **(data.get("dark") or {})}
         for name in self.reached - set(lost):
             host = self.outcome.host(name)

@@ -135,7 +135,7 @@ def entries(path: str, known: Mapping[str, Any], given: Mapping[Any, Any], notes
             top = path == PREFIX
             near = nearest(f"{path}{key}" if top else key, [f"{path}{one}" if top else one for one in known])
             what = "variable" if top else "key"
-            notes.add(f"{path}{_name(key)}", f"there is no such {what}{near or '; known are ' + ', '.join(known)}")
+            notes.add(f"{path}{shown_key(key)}", f"there is no such {what}{near or '; known are ' + ', '.join(known)}")
     found: dict[str, Any] = {}
     for key, option in known.items():
         value = given.get(key)
@@ -181,8 +181,8 @@ def _set(value: Mapping[str, Any], way: list[str], item: Any) -> dict[str, Any]:
     return {**value, way[0]: item if len(way) == 1 else _set(below, way[1:], item)}
 
 
-def _name(key: object) -> str:
-    """A key that is not known, on one line and short, as it could be anything."""
+def shown_key(key: object) -> str:
+    """A key that is not known, or that users choose, on one line and short, as it could be anything."""
     return shown(str(key))[1:-1]
 
 
@@ -204,7 +204,7 @@ def _free(path: str, option: Mapping[str, Any], given: Mapping[Any, Any], notes:
         if not isinstance(key, str):
             notes.add(path, f"the key {shown(key)} must be a text; put it in quotes")
         elif value is not None:
-            here = f"{path}.{_name(key)}"
+            here = f"{path}.{shown_key(key)}"
             _missing(here, inner, value, notes)
             hidden = {**inner, "no_log": bool(_SECRET.search(key))} if _SECRET.search(key) else inner
             found[key] = read(here, hidden, value, notes)

@@ -18,6 +18,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.schema 
     options,
     parts_of,
     shown,
+    shown_key,
 )
 
 # OpenSSH 10 knows no DSA any more
@@ -184,7 +185,7 @@ def _judge(path: str, name: str, option: Mapping[str, Any], value: Any) -> Itera
     elif isinstance(value, Mapping) and "values" in option:
         for key, item in value.items():
             if item is not None:  # what one container takes out
-                yield from _judge(f"{path}.{key}", key, {"default": None, **option["values"]}, item)
+                yield from _judge(f"{path}.{shown_key(key)}", key, {"default": None, **option["values"]}, item)
     else:
         yield from _single(path, name, option, value)
 

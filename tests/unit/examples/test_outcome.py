@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from _outcome import Collector, Host, Outcome, worst
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 READY, WARNINGS, NOT_READY, UNKNOWN = 0, 1, 2, 3
@@ -212,6 +212,7 @@ EVENTS = st.lists(
 )
 
 
+@example([event("runner_on_ok", "a", res={"report": report(READY)}), PLAY], False, "successful")
 @given(EVENTS, st.booleans(), st.sampled_from(["successful", "failed", "canceled", "timeout"]))
 def test_any_run_keeps_the_contract(events: list[dict[str, Any]], ended: bool, status: str) -> None:
     outcome = collect(*events, *([stats()] if ended else []))

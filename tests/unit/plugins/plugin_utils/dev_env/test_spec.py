@@ -19,7 +19,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.spec im
     warnings,
     with_flavour,
 )
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 KEY = f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'A' * 43} me@example.org"
@@ -233,6 +233,7 @@ def test_secrets_in_env_and_shared_gpus_are_warned_about():
 
 @given(anything())
 @settings(max_examples=150, deadline=None)  # the first one reads the tables
+@example({"ulimits": {"\n": False}})
 def test_nothing_makes_it_fall(given_):
     found = normalise(given_)
     assert normalise(found) == found
