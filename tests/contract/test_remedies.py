@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import commands
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.data import load
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import judge
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
 from helpers import ROLES, ROOT, load_yaml, role_files
 
@@ -62,6 +64,23 @@ def test_the_playbook_that_heals_exists_beside_the_road() -> None:
         remedy = commands.Commands("h", playbook=playbook).heal(say("x"))
         assert remedy.command.startswith(f"ansible-playbook playbooks/{commands.HEAL} -i ")
         assert (remedy.role, remedy.action) == (None, "run_role")
+
+
+def test_a_rented_machine_is_sent_to_its_own_playbook() -> None:
+    """site.yml refuses it."""
+    tasks = load_yaml(ROOT / "playbooks" / commands.RENTED)[0]["tasks"]
+    tags = {tag for task in tasks for tag in task.get("tags", [])}
+    assert {*commands.RENTED_TAGS.values(), "readiness"} <= tags
+    run = commands.Commands("box", rented=True)
+    start = f"ansible-playbook playbooks/{commands.RENTED} -i <inventory> -l box --tags"
+    assert run.play_line(["dev_container"], {}) == f"{start} dev_inplace,readiness"
+    assert run.play_line(["nvidia_driver", "preflight"], {}) == f"{start} readiness"
+    snapshot = json.loads((ROOT / "tests/fixtures/snapshots/rented_container.json").read_text(encoding="utf-8"))
+    report = judge(snapshot, host="box", policy={"expected_gpus": 64})
+    remedies = [one["remedy"] for one in report["results"] if one["remedy"]]
+    lines = [report["next"]["command"], *(remedy["command"] for remedy in remedies)]
+    assert len(lines) > 3 and not [line for line in lines if not line or "site.yml" in line]
+    assert all(line.startswith(start.replace(" -l box --tags", "")) for line in lines)
 
 
 def test_the_roles_in_order_of_the_road_all_exist() -> None:

@@ -31,7 +31,9 @@ JUDGES = ("preflight", "readiness")
 # the playbooks beside the road: one replaces a driver, one gives running containers their GPU back
 UPGRADE = "upgrade_driver.yml"
 HEAL = "heal_gpu.yml"
-
+# the road of rented machines, which site.yml refuses, and what it has in place of roles of site.yml
+RENTED = "dev_inplace.yml"
+RENTED_TAGS = {"mirrors": "mirrors", "dev_container": "dev_inplace"}
 
 # What kind of thing a remedy is. A program may do run_role and set_var by itself; the rest needs a person.
 ACTIONS = (
@@ -73,6 +75,8 @@ class Commands:
     host: str
     inventory: tuple[str, ...] = ()
     playbook: str = "site.yml"
+    # a machine of somebody else: the driver and the engine are not ours to mend
+    rented: bool = False
     # how to judge again where there is no Ansible; None: by the playbook
     again: str | None = None
 
@@ -85,6 +89,9 @@ class Commands:
 
     def play_line(self, roles: Sequence[str], variables: Mapping[str, Any]) -> str:
         tags = [role for role in ROLES if role in roles]
+        if self.rented:
+            tags = [*(RENTED_TAGS[tag] for tag in tags if tag in RENTED_TAGS), "readiness"]
+            return self._playbook(self._beside(RENTED), variables, "--tags", ",".join(tags))
         if "readiness" not in tags and tags != ["preflight"]:
             tags.append("readiness")
         return self._playbook(self.playbook, variables, "--tags", ",".join(tags))

@@ -71,9 +71,10 @@ def judge(
     if language not in LANGUAGES:
         raise ValueError(f"language is {language!r}; it must be one of {', '.join(LANGUAGES)}")
     wanted = tuple(stage for stage in Stage if stage in stages)
-    run = Commands(host, tuple(inventory), again=again)
-    requested = None if dev_requested is None else tuple(dev_requested)
     ready_made = policy if isinstance(policy, Policy) else make_policy(policy, CHECK_IDS)
+    rented = snapshot.get("scope") == "container" or ready_made.profile == "rented"
+    run = Commands(host, tuple(inventory), again=again, rented=rented)
+    requested = None if dev_requested is None else tuple(dev_requested)
     context = Context(View(snapshot), ready_made, run, wanted, requested)
     return {**build_report(evaluate(context, CHECKS), context), "language": language}
 
