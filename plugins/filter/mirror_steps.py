@@ -52,6 +52,7 @@ _value:
     - C(settings) by option of M(gpuready.bootstrap.package_mirrors). Of the proxy only C(used) and C(no_proxy) are
       there, since its addresses may hold a password.
     - C(choices), by service the C(site), the C(urls) in order, and C(why); C(addresses), the first address by service.
+    - C(leaving), the addresses by which other roles go now, and will not any more after this run.
   type: dictionary
 """
 

@@ -29,6 +29,12 @@ options:
     description: Machine as C(uname -m) names it. Replaces V($(ARCH\)) in the address by dpkg's name of it.
     type: string
     required: true
+  later:
+    description:
+      - Beginnings of addresses that this run will replace. A repository below one of them is passed over.
+    type: list
+    elements: string
+    default: []
 """
 
 EXAMPLES = r"""
@@ -50,7 +56,10 @@ DEB_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def needed_repositories(
-    repositories: t.Sequence[t.Mapping[str, t.Any]], installed: t.Mapping[str, str], machine: str
+    repositories: t.Sequence[t.Mapping[str, t.Any]],
+    installed: t.Mapping[str, str],
+    machine: str,
+    later: t.Sequence[str] = (),
 ) -> list[dict[str, str]]:
     """Return the repositories with a package that is not installed, as {name, url}, ready to be asked."""
     architecture = DEB_ARCHITECTURES.get(machine, machine)
@@ -60,7 +69,9 @@ def needed_repositories(
             "url": repository["url"].replace("$(ARCH)", architecture),
         }
         for repository in repositories
-        if repository["url"] and any(package not in installed for package in repository["packages"])
+        if repository["url"]
+        and any(package not in installed for package in repository["packages"])
+        and not any(f"{repository['url']}/".startswith(f"{base.rstrip('/')}/") for base in later)
     ]
 
 

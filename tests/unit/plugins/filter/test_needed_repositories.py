@@ -28,6 +28,16 @@ def test_an_unused_repository_is_passed_over() -> None:
     assert needed_repositories([{**REPOSITORY, "url": ""}], {}, "x86_64") == []
 
 
+def test_an_address_that_will_be_replaced_is_asked_later() -> None:
+    for later, asked in (
+        (["http://x"], 0),
+        (["http://x/"], 0),
+        (["http://y", "http://x/$(ARCH)"], 0),
+        (["http://x/$"], 1),
+    ):
+        assert len(needed_repositories([REPOSITORY], {}, "x86_64", later)) == asked, later
+
+
 @given(st.dictionaries(st.sampled_from("abc"), st.text()), st.text(max_size=8))
 def test_needed_exactly_when_a_package_is_missing(installed: dict[str, str], machine: str) -> None:
     assert bool(needed_repositories([REPOSITORY], installed, machine)) == (not {"a", "b"} <= installed.keys())

@@ -452,3 +452,31 @@ def test_anaconda_comes_only_when_named(host: Make) -> None:
     assert found["anaconda"]["default_channels"] == [f"{TUNA}/anaconda/pkgs/main", f"{TUNA}/anaconda/pkgs/r"]
     # the channel nvidia has no mirror that may be chosen
     assert steps(host("noble"), {"sites": {"conda": "sustech"}})["settings"]["conda"]["channels"] == {}
+
+
+# --- what other roles go by until then
+
+PUBLISHERS = ["https://developer.download.nvidia.com/compute/cuda/repos", "https://download.docker.com/linux"]
+
+
+def test_addresses_are_left_where_a_choice_is_due_or_another_one_was_made(host: Make, remember: Make) -> None:
+    found = steps(host("noble"), {"preset": "china"})
+    assert set(PUBLISHERS) | {"https://nvidia.github.io/libnvidia-container"} <= set(found["leaving"])
+    mine = {"sites": {"docker-ce": f"{LAB}/docker-ce/linux"}}
+    assert steps(host("noble"), mine)["leaving"] == PUBLISHERS[1:]
+    # in effect: what the host says is what is wished
+    settled = {**host("noble"), "mirror_addresses": {"docker-ce": f"{LAB}/docker-ce/linux"}}
+    assert steps(settled, mine)["leaving"] == []
+    # and given up again
+    assert steps(settled, {})["leaving"] == [f"{LAB}/docker-ce/linux"]
+
+
+def test_nobodys_address_is_left_without_a_wish_or_on_the_way_back(host: Make) -> None:
+    for wishes in ({}, {"preset": "offline"}, {"preset": "china", "state": "absent"}, {"preset": "chnia"}):
+        assert steps(host("noble"), wishes)["leaving"] == []
+
+
+def test_a_choice_that_holds_leaves_nothing(host: Make, remember: Make) -> None:
+    known = remember(host("noble"), {"preset": "china"}, {"docker-ce": ["ustc"]})
+    first = steps(known, {"preset": "china"})
+    assert steps({**known, "mirror_addresses": first["addresses"]}, {"preset": "china"})["leaving"] == []
