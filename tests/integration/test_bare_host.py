@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from lab import Host
 
@@ -49,6 +51,24 @@ def test_a_bad_inventory_gets_one_clear_error(bare: Host, case: str) -> None:
     assert run.output.count("fatal: [") == 1, run.output
     for word in words:
         assert word in run.errors, run.errors
+
+
+@pytest.mark.parametrize(("address", "rc"), [("http://127.0.0.1:9", 2), ("http://127.0.0.1:8099", 0)])
+def test_a_repository_is_asked_at_the_mirror_that_it_will_come_from(bare: Host, address: str, rc: int) -> None:
+    """The publisher is out of reach here, as it may be in China: nobody must stop because of that."""
+    variables = {
+        "gpuready_mirror_sites": {"libnvidia-container": address},
+        "nvidia_container_toolkit_repo_url": "",
+        "nvidia_container_toolkit_repo_key_url": "",
+    }
+    try:
+        run = bare.site("--tags", "mirrors", "-e", json.dumps(variables))
+        assert run.rc == rc, run.output[-4000:]
+        assert {task.split(" : ")[0] for task in run.changed} == {"mirrors"}
+        assert ("PRE-REPOS" in run.errors) == (rc != 0)
+        assert f"cannot be reached: {address}/stable/deb/amd64/InRelease" in run.errors or rc == 0
+    finally:
+        assert bare.site("--tags", "mirrors", "-e", "mirrors_state=absent").rc == 0
 
 
 def test_an_unsupported_system_is_refused(bare: Host) -> None:
