@@ -51,6 +51,8 @@ class Machine:
     memory: Mapping[str, Any] = field(default_factory=dict)
     # addresses that are set on the host now: where, address
     in_use: tuple[tuple[str, str], ...] = ()
+    # by which other roles go, by service
+    addresses: Mapping[str, Any] = field(default_factory=dict)
     token: str = ""
 
     @property
@@ -91,6 +93,7 @@ def read(snapshot: Any) -> Machine:
         now=moment(_part(snapshot, "").get("collected_at")),
         memory=_part(snapshot, "mirrors"),
         in_use=tuple(_in_use(snapshot)),
+        addresses=_part(snapshot, "mirror_addresses"),
         token=next(_tokens(snapshot), ""),
     )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps import candidates as offered
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps import catalogue as catalogues
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps import images, policy, proxy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps import machine as machines
@@ -50,7 +51,7 @@ def steps(snapshot: Any, inputs: Any, language: str = "en") -> dict[str, Any]:
         "candidates": chooser.candidates,
         "settings": Settings(wishes, chooser, choices, _no_proxy(wishes, chooser)).as_dict(),
         "choices": _shown(choices),
-        "leaving": [] if problems or wishes.state != "present" else _leaving(snapshot, chooser, choices),
+        "leaving": [] if problems or wishes.state != "present" else _leaving(chooser, choices),
         "addresses": {
             **images.addresses(chooser, choices),
             **{one.service: one.urls[0] for one in choices if one.urls},
@@ -62,17 +63,16 @@ def _said(texts: Iterable[Text], language: str) -> list[str]:
     return list(dict.fromkeys(str(render(text, language)) for text in texts))
 
 
-def _leaving(snapshot: Any, chooser: Chooser, choices: Iterable[Choice]) -> list[str]:
+def _leaving(chooser: Chooser, choices: Iterable[Choice]) -> list[str]:
     """Addresses that other roles go by now, and will not after this run: measured later, or chosen otherwise before.
 
     What such an address answers says nothing about the one that takes its place.
     """
-    told = snapshot.get("mirror_addresses") if isinstance(snapshot, Mapping) else None
-    known: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
     found = set()
     for choice in choices:
-        official = (chooser.catalogue["services"][choice.service]["sites"].get(catalogues.OFFICIAL) or {}).get("url")
-        now = known.get(choice.service) or official
+        entries = offered.entries(chooser.catalogue, choice.service, chooser.machine)
+        official = (entries.get(catalogues.OFFICIAL) or {}).get("url")
+        now = chooser.machine.addresses.get(choice.service) or official
         if isinstance(now, str) and (choice.why == PENDING or now != (choice.urls[0] if choice.urls else official)):
             found.add(now)
     return sorted(found)
