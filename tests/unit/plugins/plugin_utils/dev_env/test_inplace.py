@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,16 +149,3 @@ def test_what_the_network_needs_comes_as_secrets() -> None:
     assert "http_proxy=http://proxy.example.org:3128\n" in found["build_proxy"]
     assert "no_proxy=localhost,example.org\n" in found["build_proxy"]
     assert inplace.network_secrets({}, normalise({})) == {}
-
-
-def test_half_installed_packages_are_found_and_whole_ones_stay(tmp_path: Path) -> None:
-    packages = tmp_path / "lib/python3.13/site-packages"
-    records = {"whole-1": "whole/__init__.py,,\nwhole-1.dist-info/INSTALLER,,\n", "half-1": "half/__init__.py,,\n"}
-    for name, record in {**records, "less-1": None}.items():
-        (packages / f"{name}.dist-info").mkdir(parents=True)
-        if record is not None:
-            (packages / f"{name}.dist-info/RECORD").write_text(record)
-    env = {"PATH": "/usr/bin:/bin", "DEV_PREFIX": str(tmp_path), "DEV_PYTHON_MANAGER": "uv"}
-    mend = next(one for one in steps()["stages"] if one["name"] == "packages")["script"].partition("done\n")
-    subprocess.run(["bash", "-c", mend[0] + mend[1]], env=env, check=True)
-    assert [path.name for path in packages.iterdir()] == ["whole-1.dist-info"]
