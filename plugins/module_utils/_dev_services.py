@@ -167,6 +167,15 @@ class Services:
         for folder in (self.run, self.log):
             os.makedirs(folder, exist_ok=True)
             os.chmod(folder, 0o700)
+        with _supervisor.alone(self.run):
+            # the machine was started again, and meanwhile somebody has logged in
+            self.pid = _supervisor.begun(self.run, self.config)
+            if self.pid is None:
+                self._launch(program)
+                return
+        self._adjust()
+
+    def _launch(self, program: str) -> None:
         for entry in self.programs:
             self._end_orphans(entry["command"])
         for name in ("supervisord.pid", "supervisor.sock", "state.json"):

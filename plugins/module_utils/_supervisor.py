@@ -8,13 +8,16 @@ Formats and calls: supervisord.org, "Configuration File" and "XML-RPC API Docume
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import os
 import re
 import shlex
 import socket
+import time
 import xmlrpc.client
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 # in the environment of all programs: by it those are known that a killed supervisord has left
@@ -109,6 +112,41 @@ def pid_of(run: str, config: str) -> int | None:
     except (OSError, ValueError):
         return None
     return pid if config in words else None
+
+
+@contextmanager
+def alone(run: str, wait: float = 30) -> Iterator[None]:
+    """Starts one after the other; a login takes the same lock. Raises SupervisorError after so many seconds."""
+    folder, deadline = os.open(run, os.O_RDONLY | os.O_DIRECTORY), time.monotonic() + wait
+    try:
+        while True:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise SupervisorError(f"{run} has been locked for {wait:.0f} s by another start") from None
+                time.sleep(0.05)
+        yield
+    finally:
+        os.close(folder)
+
+
+def begun(run: str, config: str, wait: float = 5) -> int | None:
+    """As pid_of, of one that a login has just started: it has its socket a moment before it notes its number."""
+    deadline = time.monotonic() + wait
+    while pid_of(run, config) is None and _listens(f"{run}/supervisor.sock") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return pid_of(run, config)
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(2)
+        try:
+            return probe.connect_ex(path) == 0
+        except OSError:  # longer than the address of a socket may be: supervisord cannot listen there either
+            return False
 
 
 class _Connection(http.client.HTTPConnection):

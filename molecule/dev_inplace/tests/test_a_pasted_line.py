@@ -42,10 +42,10 @@ def boxes(host: Host, tmp_path: Path) -> Path:
 
 
 def ansible(program: str, boxes: Path, *words: str) -> Run:
+    """With the settings of the project, as in its folder; Molecule brings its own."""
+    env = {**environment(), "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")}
     argv = [program, "-i", str(boxes), *words]
-    done = subprocess.run(
-        argv, cwd=PROJECT, env=environment(), capture_output=True, text=True, check=False, timeout=300
-    )
+    done = subprocess.run(argv, cwd=PROJECT, env=env, capture_output=True, text=True, check=False, timeout=300)
     return Run(done.returncode, done.stdout + done.stderr)
 
 

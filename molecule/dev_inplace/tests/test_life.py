@@ -94,6 +94,19 @@ def test_the_services_come_back_with_a_login(machine: Machine) -> None:
     assert (run.rc, run.changed) == (0, []), run.output[-3000:]
 
 
+def test_a_run_that_meets_a_login_which_starts_them_leaves_it_alone(machine: Machine) -> None:
+    """As if the login took ten seconds: the run arrives in the middle, with no supervisord there yet."""
+    machine.sh(
+        "pkill -KILL -g $(pgrep -f '[j]upyter-lab --config'); kill -KILL $(cat /run/gpuready-env/supervisord.pid)"
+    )
+    start = f"sleep 10; supervisord -c {DIR}/services/supervisord.conf"
+    machine.sh(f"setsid flock -o /run/gpuready-env sh -c '{start}' < /dev/null > /dev/null 2>&1 &")
+    run = machine.converge()
+    assert (run.rc, run.changed) == (0, []), run.output[-3000:]
+    assert len(machine.sh("pgrep -x supervisord").split()) == 1
+    assert status(machine.host, "/api") == "200"
+
+
 def test_what_a_killed_supervisord_left_is_ended(machine: Machine) -> None:
     machine.sh("kill -KILL $(cat /run/gpuready-env/supervisord.pid)")
     assert status(machine.host, "/api") == "200"

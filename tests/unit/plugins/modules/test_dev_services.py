@@ -162,3 +162,37 @@ def test_values_do_not_leave_their_quotes(value: str) -> None:
 def test_any_file_can_be_looked_at_for_a_secret(raw: bytes, text: str) -> None:
     found = kept_secret(raw, text)
     assert not found or (len(found) >= 24 and not any(character.isspace() for character in found))
+
+
+def test_one_start_waits_for_the_other(tmp_path: Path) -> None:
+    """The lock of a login, which holds it by flock(1) until supervisord is in the background."""
+    held = subprocess.Popen(["flock", "-o", str(tmp_path), "sh", "-c", f"touch {tmp_path}/has; sleep 0.6"])
+    while not (tmp_path / "has").exists():
+        time.sleep(0.01)
+    began = time.monotonic()
+    refused = pytest.raises(_supervisor.SupervisorError, match="locked for 0 s by another start")
+    with refused, _supervisor.alone(str(tmp_path), 0.1):
+        pass
+    with _supervisor.alone(str(tmp_path)):
+        assert held.wait(1) == 0
+    assert time.monotonic() - began > 0.2
+    with _supervisor.alone(str(tmp_path), 0):
+        pass
+
+
+def test_one_that_a_login_has_just_started_is_waited_for(tmp_path: Path) -> None:
+    """It listens, and its number comes a moment later; a socket that nobody listens on is of an earlier life."""
+    run, config = tmp_path, str(tmp_path / "supervisord.conf")
+    assert _supervisor.begun(str(run), config) is None
+    assert _supervisor.begun(f"{run}/{'long' * 30}", config) is None
+    script = f"sleep 0.4; echo $$ > {run}/supervisord.pid; while sleep 1; do :; done"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(run / "supervisor.sock"))
+        server.listen()
+        login = subprocess.Popen(["sh", "-c", script, "supervisord", "-c", config])
+        assert _supervisor.begun(str(run), config) == login.pid
+        login.kill()
+        login.wait()
+        assert _supervisor.begun(str(run), config, 0.1) is None
+    began = time.monotonic()
+    assert _supervisor.begun(str(run), config) is None and time.monotonic() - began < 1
