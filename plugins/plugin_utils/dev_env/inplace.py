@@ -35,10 +35,11 @@ LOGIN = """\
 # proof: the file outlives a stop of the machine, and another program may have the number then
 if [ -t 0 ] && [ -x {supervisord} ] &&
   ! grep -qsF {config} "/proc/$(cat {run}/supervisord.pid 2> /dev/null)/cmdline"; then
-  # a session of its own, which outlives the login; until it has that, the terminal's end must not end it. One after the
-  # other (a login shell may read this twice): the second finds the socket of the first one and ends, but two that find
-  # the socket of an earlier life at the same moment would both remove it and run
-  (trap '' HUP && mkdir -p -m 0700 {run} &&
+  # a session of its own, which outlives the login; until it has that, the terminal's end must not end it: the trap is
+  # before the &, and the login waits for it. One after the other (a login shell may read this twice): the second finds
+  # the socket of the first one and ends, but two that find the socket of an earlier life at the same moment would both
+  # remove it and run
+  (trap '' HUP; mkdir -p -m 0700 {run} &&
     setsid flock -o {run} {supervisord} -c {config} < /dev/null > /dev/null 2>&1 &)
 fi
 """

@@ -94,6 +94,15 @@ def test_a_login_that_ends_before_they_have_a_session_does_not_end_them(rented: 
     os.kill(first, 0)
 
 
+def test_a_busy_machine_does_not_lose_that_race(rented: Rented) -> None:
+    """Seen in CI: the login had ended before a child of it had come as far as its trap."""
+    lines = rented.root / "profile"
+    lines.write_text('trap() { sleep 0.5; builtin trap "$@"; }\n' + lines.read_text())
+    rented.login()
+    (first,) = rented.started(1)
+    os.kill(first, 0)
+
+
 def test_a_shell_that_reads_the_lines_twice_starts_one(rented: Rented) -> None:
     """As Debian's login shell: /etc/profile reads bash.bashrc, and then profile.d. Two ran, and fought over a port."""
     rented.login(times=2)
