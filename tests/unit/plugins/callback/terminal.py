@@ -87,6 +87,14 @@ class Terminal:
     def type(self, keys: bytes) -> None:
         os.write(self.handle, keys)
 
+    def answer(self, keys: bytes) -> None:
+        """Type when each key is read: the module pause shows its question first, and throws away what comes before."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and termios.tcgetattr(self.handle)[3] & termios.ICANON:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        self.type(keys)
+
     @property
     def last(self) -> list[str]:
         return [line for line in self.pictures[-1] if line]

@@ -215,7 +215,7 @@ def test_a_question_is_asked_on_a_quiet_screen(tmp_path: Path) -> None:
         msg: "{{ answer }}"
 """
     play = a_play("Asks", first, wanted) + a_play("Asks again", second, prompt)
-    steps = [("How is it", lambda it: it.type(b"fine\r")), ("And now", lambda it: it.type(b"better\r"))]
+    steps = [("How is it", lambda it: it.answer(b"fine\r")), ("And now", lambda it: it.type(b"better\r"))]
     found = on_terminal(tmp_path, play, ["gpu01"], steps=steps)
     assert found.status == 0
     for question in ("How is it", "And now"):
