@@ -80,7 +80,8 @@ def look(
     now = time.time()
     until = time.monotonic() + limits.budget
     found = crew.measure(candidates, limits, net or http.Net(), until, machine="x86_64", now=now)
-    assert time.monotonic() < until + 0.3
+    # a busy machine is late by itself; what does not keep the time waits for seconds
+    assert time.monotonic() < until + 1.0
     judged = [
         finding
         for kind in kinds
