@@ -261,7 +261,6 @@ def engine(sites: Lab, tmp_path: Path) -> Iterator[Lab]:
     converged(sites, {**wish, "docker_engine_state": "absent"}, tmp_path)
 
 
-@pytest.mark.one_host
 def test_the_daemon_of_docker_goes_through_the_proxy(engine: Lab) -> None:
     """No registry is there: that the proxy is asked for it is all that can be seen."""
     pull = f"docker pull {DAEMON}/tool"
