@@ -92,6 +92,7 @@ class Terminal:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and termios.tcgetattr(self.handle)[3] & termios.ICANON:
             time.sleep(0.02)
+        # the throwing away comes right after the change of the terminal's mode
         time.sleep(0.3)
         self.type(keys)
 

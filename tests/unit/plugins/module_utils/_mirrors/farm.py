@@ -189,15 +189,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or member.close
         lines = [f"HTTP/1.1 {status} X", *(f"{name}: {value}" for name, value in said.items()), "", ""]
         head = "\r\n".join(lines).encode("latin-1")
-        short = bool(member.cut) and len(body) > member.cut
-        shown = b"" if self.command == "HEAD" else body[: member.cut] if short else body
+        shown = b"" if self.command == "HEAD" else body
+        short = bool(member.cut) and len(shown) > member.cut
+        shown = shown[: member.cut] if short else shown
         rate = member.large_rate if member.large_rate and len(body) > 20_000 else member.rate
         self._write(head if shown else head[:-1], drip=member.drip_head)
         self._write(shown[:-1], rate=rate, drip=member.drip or member.drip_head)
         # before the last byte: who has that may ask again at once, and must not be counted beside this answer
         self.server.tally.end(id(self))
         self._write((shown or head)[-1:])
-        self.close_connection = self.close_connection or (short and self.command != "HEAD")
+        self.close_connection = self.close_connection or short
 
     def _write(self, data: bytes, rate: int = 0, drip: float = 0) -> None:
         # a small piece, so that a slow member is slow also within a second

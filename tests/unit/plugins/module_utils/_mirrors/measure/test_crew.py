@@ -80,8 +80,7 @@ def look(
     now = time.time()
     until = time.monotonic() + limits.budget
     found = crew.measure(candidates, limits, net or http.Net(), until, machine="x86_64", now=now)
-    # a busy machine is late by itself; what does not keep the time waits for seconds
-    assert time.monotonic() < until + 1.0
+    assert time.monotonic() < until + 0.3
     judged = [
         finding
         for kind in kinds

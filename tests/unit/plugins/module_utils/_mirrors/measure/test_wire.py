@@ -34,7 +34,7 @@ def test_a_name_is_asked_for_once_and_not_longer_than_the_clock(monkeypatch: pyt
 
     def slow(host: str, *_args: Any) -> list[Any]:
         asked.append(host)
-        time.sleep(1.0)
+        time.sleep(0.4)
         return IPV4[:1]
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
@@ -43,8 +43,8 @@ def test_a_name_is_asked_for_once_and_not_longer_than_the_clock(monkeypatch: pyt
     for _attempt in range(2):
         with pytest.raises(wire.TimeIsUpError):
             resolver.addresses("a.example.org", 80, wire.Clock(0.05))
-    assert time.monotonic() - began < 0.8
-    assert resolver.addresses("a.example.org", 80, wire.Clock(5)) == IPV4[:1]
+    assert time.monotonic() - began < 0.3
+    assert resolver.addresses("a.example.org", 80, wire.Clock(2)) == IPV4[:1]
     assert asked == ["a.example.org"]
 
 
