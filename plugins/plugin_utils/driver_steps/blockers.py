@@ -31,6 +31,14 @@ def blockers(facts: View, machine: Machine, driver: Driver, inputs: Mapping[str,
 def in_use(facts: View) -> list[Text]:
     """A driver in use is not changed, reloaded or rebooted away."""
     holders = busy.holders(facts)
+    if not holders and busy.untold(facts):
+        return [
+            say(
+                "it cannot be told who uses the GPUs, for not all programs could be looked at (probe processes: "
+                "{status}); run again as root, when fewer files are open, or end the jobs and unload the driver",
+                status=facts.text_or_none("probes.processes.status") or "?",
+            )
+        ]
     if not holders:
         return []
     return [

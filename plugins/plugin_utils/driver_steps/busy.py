@@ -21,6 +21,20 @@ def holders(facts: View) -> list[Text]:
     return [_holder(one) for one in found if one.text_or_none("comm") not in OWN]
 
 
+def untold(facts: View) -> bool:
+    """Whether a job may hold a GPU that the look at all programs has not come to: not measured is not idle."""
+    try:
+        if not facts.flag("driver.module.loaded"):
+            return False  # without the module there is no device to hold
+    except UnmeasuredError:
+        pass
+    try:
+        facts.views("processes.gpu")
+        return facts.text("probes.processes.status") != "ok"
+    except UnmeasuredError:
+        return True
+
+
 def _holder(process: View) -> Text:
     name, pid = process.text_or_none("comm") or "?", process.integer_or_none("pid")
     user = process.text_or_none("user") or "?"

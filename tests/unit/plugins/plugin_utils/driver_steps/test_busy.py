@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.driver_steps import blockers, busy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.driver import Driver
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.machine import Machine
@@ -30,6 +31,23 @@ def stops(facts: View, machine: Machine, driver: Driver = BUILD, **inputs: Any) 
 def test_the_drivers_own_services_are_no_jobs() -> None:
     found = [str(text) for text in busy.holders(snapshot())]
     assert found == ["python (pid 42, user alice, container train)", "Xorg (pid 43, user root)"]
+
+
+@pytest.mark.parametrize("status", ["timeout", "denied", "failed"])
+@pytest.mark.parametrize("found", [[], PROCESSES[:1], None])
+def test_what_was_not_measured_is_not_idle(found: object, status: str) -> None:
+    """A job behind 60 000 open files was not come to in time, and its driver was replaced under it."""
+    facts = snapshot(processes={"gpu": found}, probes={"processes": {"status": status}})
+    assert (
+        f"it cannot be told who uses the GPUs, for not all programs could be looked at (probe processes: {status})"
+        in (stops(facts, Machine(loaded="580.159.03")))
+    )
+    assert [str(text) for text in blockers.in_use(facts)] == [stops(facts, Machine(loaded="580.159.03"))]
+
+
+def test_nobody_holds_a_gpu_without_a_module() -> None:
+    facts = snapshot(processes={"gpu": []}, probes={}, driver={"module": {"loaded": False}})
+    assert blockers.in_use(facts) == []
 
 
 def test_jobs_count_only_where_a_driver_is_loaded() -> None:
