@@ -22,6 +22,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
     boot,
     key_for_secure_boot,
     newer,
+    role_keeps,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
@@ -235,7 +236,10 @@ def device_nodes(ctx: Context) -> list[Finding]:
     numbered = sorted(path for path in nodes if re.fullmatch(r"/dev/nvidia\d+", path))
     # a GPU that was handed to a virtual machine gets no node here
     wanted = len([gpu for gpu in ctx.facts.views("pci.gpus") if not given_away(gpu)])
-    remedy = ctx.run.play("nvidia_driver", say("Let the driver make its nodes (nvidia-modprobe, nvidia-persistenced)."))
+    text = say("Let the driver make its nodes (nvidia-modprobe, nvidia-persistenced).")
+    remedy = (
+        ctx.run.play("nvidia_driver", text) if role_keeps(ctx) else ctx.run.shell_line("nvidia-modprobe -u -c=0", text)
+    )
     details = {"observed": sorted(nodes), "expected": wanted, "evidence": ctx.facts.show("driver.devnodes")}
     if "/dev/nvidiactl" not in nodes:
         message = say(

@@ -18,7 +18,6 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.packages import (
     driver_versions,
 )
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
     Finding,
@@ -52,7 +51,8 @@ def one_version(ctx: Context) -> list[Finding]:
     if len(versions) > 1:
         listed = [say("{name} {version}", name=name, version=core[name]) for name in _one_of_each(core)]
         message = say("parts of the driver are of different versions: {parts}", parts=names(listed))
-        return [fail(message, _mend(ctx), observed=versions, evidence=_evidence(installed, _one_of_each(core)))]
+        evidence = _evidence(installed, _one_of_each(core))
+        return [fail(message, remedies.one_version(ctx), observed=versions, evidence=evidence)]
     version = versions[0]
     odd = {name: found for name, found in _companions(ctx, installed).items() if found != version}
     if odd:
@@ -60,7 +60,7 @@ def one_version(ctx: Context) -> list[Finding]:
         message = say("the driver is {version}, beside it there is {parts}", version=version, parts=names(listed))
         evidence = _evidence(installed, [*sorted(odd), min(core)])
         details = {"observed": sorted(set(odd.values())), "expected": version, "evidence": evidence}
-        return [fail(message, _mend(ctx), severity=Severity.MINOR, **details)]
+        return [fail(message, remedies.one_version(ctx), severity=Severity.MINOR, **details)]
     return [ok(say("every part of the driver is of version {version}", version=version), observed=version)]
 
 
@@ -82,13 +82,6 @@ def _companions(ctx: Context, installed: Mapping[str, Any]) -> dict[str, str]:
         if version and (_STRICT.match(name) or (held and _OF_THE_SET.match(name))):
             found[name] = version
     return found
-
-
-def _mend(ctx: Context) -> Remedy:
-    if remedies.role_keeps(ctx):
-        text = say("Let the role bring all parts to one version; it refuses while a job uses the GPUs.")
-        return ctx.run.play("nvidia_driver", text)
-    return ctx.by_hand(say("Upgrade all parts together, from where the driver came, and hold them."))
 
 
 def _evidence(installed: Mapping[str, Any], shown: Iterable[str]) -> Evidence:

@@ -17,6 +17,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
     text_if_any,
     usable,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.remedies import by_role
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
     Finding,
@@ -54,7 +55,11 @@ def persistence(ctx: Context) -> list[Finding]:
     off = [label(gpu) for gpu in gpus if not is_vgpu(gpu) and not gpu.flag("persistence")]
     if not off:
         return all_good(gpus, say("persistence mode is on"))
-    remedy = ctx.run.play("nvidia_driver", say("Let the role start nvidia-persistenced."))
+    remedy = by_role(
+        ctx,
+        say("Let the role start nvidia-persistenced."),
+        say("Install nvidia-persistenced of the driver's version, from where the driver came, and start it."),
+    )
     message = say("persistence mode is off on {gpus}: every start of CUDA costs seconds", gpus=names(off, 8))
     evidence = tuple(item for gpu in gpus[:4] for item in gpu.show("bdf", "persistence"))
     return [fail(message, remedy, evidence=evidence)]

@@ -23,6 +23,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
     usable,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.common import given_away
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.remedies import by_role
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
@@ -50,6 +51,8 @@ _SMI_CODES: dict[int, tuple[Text, Text]] = {
     18: (say("driver and library versions differ"), say("Reboot.")),
 }
 _BY_ROLE = (9, 12)
+# Where the driver is not the role's
+_PARTS = say("Install the missing part in the version of the driver that is loaded, from where the driver came.")
 _BY_HAND = {4: "none", 14: "replace_hardware", 17: "recreate_container"}
 
 
@@ -58,7 +61,7 @@ def smi_answers(ctx: Context) -> list[Finding]:
     if not ctx.facts.flag("driver.smi.present"):
         if ctx.in_container:
             return [skip(say("this container has no nvidia-smi; CUDA itself is asked instead"))]
-        remedy = ctx.run.play("nvidia_driver", say("Install the driver's tools."))
+        remedy = by_role(ctx, say("Install the driver's tools."), _PARTS)
         return [fail(say("nvidia-smi is not installed"), remedy, evidence=ctx.facts.show("driver.smi"))]
     evidence = ctx.facts.show("driver.smi.rc", "driver.smi.message", "probes.nvidia_smi.status")
     if ctx.facts.text_or_none("probes.nvidia_smi.status") == "timeout":
@@ -82,7 +85,7 @@ def smi_answers(ctx: Context) -> list[Finding]:
 def _smi_remedy(ctx: Context, code: int, text: Text) -> Remedy:
     if code in _BY_HAND:
         return ctx.by_hand(text, _BY_HAND[code])
-    return ctx.run.play("nvidia_driver", text) if code in _BY_ROLE else ctx.run.reboot(text)
+    return by_role(ctx, text, _PARTS) if code in _BY_ROLE else ctx.run.reboot(text)
 
 
 # cuInit's codes as the CUDA driver API documents them (CUresult) -> (what it means here, what to do)
@@ -129,7 +132,7 @@ def cuda_starts(ctx: Context) -> list[Finding]:
     if facts.is_null("cuda.rc") and facts.text_or_none("probes.cuda.status") == "missing" and _no_library(ctx):
         text = say("Install the driver's CUDA library (libcuda.so.1).")
         message = say("libcuda.so.1 is not installed: no CUDA program can start")
-        remedy = ctx.run.play("nvidia_driver", text)
+        remedy = by_role(ctx, text, _PARTS)
         return [fail(message, remedy, evidence=(*evidence, *facts.show("driver.libraries.cuda")))]
     code = facts.integer("cuda.rc")
     if code == 0:

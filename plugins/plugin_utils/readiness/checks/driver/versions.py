@@ -24,7 +24,11 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
     build_failure,
     build_remedy,
 )
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.remedies import boot, newer
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight.remedies import (
+    boot,
+    by_role,
+    newer,
+)
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
     Finding,
@@ -105,7 +109,11 @@ def next_boot(ctx: Context) -> list[Finding]:
         return [skip(say("no kernel is installed on this machine; it is started from outside"))]
     newest = ctx.facts.text("kernel.newest")
     kernel = next((it for it in ctx.facts.views("kernel.installed") if it.text("release") == newest), None)
-    build = ctx.run.play("nvidia_driver", say("Let the role build the module for every installed kernel."))
+    build = by_role(
+        ctx,
+        say("Let the role build the module for every installed kernel."),
+        say("Install the headers of kernel {kernel} and build the module: dkms autoinstall -k {kernel}", kernel=newest),
+    )
     if kernel is None or kernel.is_null("nvidia"):
         failed = build_failure(ctx, newest)
         if failed is not None:
@@ -147,7 +155,11 @@ def _nouveau_may_come(ctx: Context) -> Finding:
     if Stage.PREFLIGHT in ctx.stages and "PRE-NOUVEAU" not in ctx.policy.skip and driver_packages(ctx):
         return skip(say("preflight has said so"), caused_by="PRE-NOUVEAU")
     message = say("nouveau is not blacklisted: after the next reboot it may take the GPU first")
-    remedy = ctx.run.play("nvidia_driver", say("Let the role keep nouveau away from the GPU."))
+    remedy = by_role(
+        ctx,
+        say("Let the role keep nouveau away from the GPU."),
+        say("Write `blacklist nouveau` into a file in /etc/modprobe.d, and make the boot images anew."),
+    )
     return fail(message, remedy, severity=Severity.MINOR, evidence=ctx.facts.show("driver.nouveau"))
 
 
@@ -258,7 +270,8 @@ def _wrong_flavour(ctx: Context, row: tables.Gpu) -> list[Finding]:
 def gsp_firmware(ctx: Context) -> list[Finding]:
     """The open modules run most of the driver on the GPU's own processor, from a file of the same version."""
     flavour, gpus = ctx.facts.text("driver.module.flavour"), usable(ctx)
-    remedy = ctx.run.play("nvidia_driver", say("Install the driver's packages again: the firmware belongs to them."))
+    text = say("Install the driver's packages again: the firmware belongs to them.")
+    remedy = by_role(ctx, text, text)
     if flavour == "open" and not ctx.facts.strings("driver.gsp_files"):
         version = ctx.facts.text("driver.module.version")
         message = say("no GSP firmware files of version {version} are installed", version=version)

@@ -14,7 +14,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
     DRIVER,
     NO_DRIVER,
     hold,
-    role_keeps,
+    one_version,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
@@ -118,11 +118,10 @@ def _one_version(ctx: Context, keep: str, odd: list[str]) -> Remedy:
     """The role brings its own parts to one version; packages that are named after another branch are none of them."""
     branch = keep.split(".")[0]
     strays = [name for name in odd if any(number != branch for number in _BRANCH.findall(name))]
-    if strays or not role_keeps(ctx):
+    if strays:
         text = say("Remove the packages that are not of {keep}, then run the role nvidia_driver.", keep=keep)
-        return _remove(ctx, strays or odd, text)
-    text = say("Let the role bring all parts to one version; it refuses while a job uses the GPUs.")
-    return ctx.run.play("nvidia_driver", text)
+        return _remove(ctx, strays, text)
+    return one_version(ctx)
 
 
 def runfile(ctx: Context) -> list[Finding]:

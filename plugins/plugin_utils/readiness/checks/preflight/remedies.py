@@ -13,10 +13,15 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.driver import choose
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.machine import read
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.model import RefusedError
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.wishes import Wishes
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import tables
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import Context
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, say
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import UnmeasuredError
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import UnmeasuredError, View
 
 # What starts like a driver's package and is none: repository files, pins, and a tool that gives advice.
 NO_DRIVER = re.compile(r"nvidia-driver-(pinning|assistant|local-repo)")
@@ -26,10 +31,6 @@ DRIVER = re.compile(
 )
 # Files that the role writes on every machine whose driver it looks after
 _MARKS = ("gpuready-nvidia-driver", "gpuready-nouveau")
-# Sets of packages that the role installs only when told to: archives of the distributions, RPM Fusion
-_OTHERS = re.compile(
-    r"nvidia-.*-server|nvidia-tesla|nvidia-open-kernel-dkms|nvidia-smi$|akmod-nvidia|xorg-x11-drv-nvidia"
-)
 
 
 def _keys(ctx: Context, path: str) -> Mapping[str, Any]:
@@ -41,14 +42,27 @@ def _keys(ctx: Context, path: str) -> Mapping[str, Any]:
 
 
 def role_keeps(ctx: Context) -> bool:
-    """Does the role nvidia_driver look after the driver of this machine."""
+    """Does the role nvidia_driver look after the driver of this machine: so says the plan by which it acts."""
     if any(mark in path for path in _keys(ctx, "files") for mark in _MARKS):
         return True
-    installed = _keys(ctx, "packages.installed")
-    if not any(DRIVER.match(name) and not NO_DRIVER.match(name) for name in installed):
-        # a driver without packages is from a .run file or from the owner of the machine
-        return not ctx.facts.is_true("driver.module.loaded")
-    return not any(_OTHERS.match(name) for name in installed)
+    try:
+        # a view of its own: what the plan reads is no evidence of the check that asks
+        return choose(read(View(ctx.facts.data)), Wishes()).source in ("nvidia", "distribution")
+    except RefusedError:
+        return False
+
+
+def by_role(ctx: Context, text: Text, otherwise: Text) -> Remedy:
+    """Run the role. `otherwise`: what a person does where it would change nothing, for the driver is not its own."""
+    return ctx.run.play("nvidia_driver", text) if role_keeps(ctx) else ctx.by_hand(otherwise)
+
+
+def one_version(ctx: Context) -> Remedy:
+    return by_role(
+        ctx,
+        say("Let the role bring all parts to one version; it refuses while a job uses the GPUs."),
+        say("Upgrade all parts together, from where the driver came, and hold them."),
+    )
 
 
 def hold(ctx: Context, packages: Sequence[str]) -> Remedy:
@@ -68,11 +82,16 @@ def boot(ctx: Context, text: Text) -> Remedy:
 
 
 def newer(ctx: Context, text: Text, branch: str | None = None, loaded: str | None = None) -> Remedy:
-    """Another version of the driver: the newest of its branch, or of `branch`. `loaded`: its version now."""
+    """Another version of the driver: the newest of its branch, or of `branch`. `loaded`: its version now.
+
+    A driver of other packages is replaced where another branch is wanted, and only there.
+    """
     inputs = {"nvidia_driver_branch": branch} if branch else {}
-    if role_keeps(ctx) and loaded:
+    packages = any(map(DRIVER.match, _keys(ctx, "packages.installed")))
+    replaced = packages and branch not in (None, str(tables.branch_of(loaded)))
+    if loaded and (replaced or role_keeps(ctx)):
         return ctx.run.upgrade_driver(text, **inputs)
-    if loaded and not branch:
+    if loaded and (packages or not branch):
         return ctx.by_hand(text)
     return ctx.run.play("nvidia_driver", text, None, nvidia_driver_allow_change=True, **inputs)
 

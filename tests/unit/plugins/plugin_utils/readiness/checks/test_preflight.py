@@ -11,6 +11,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.comma
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import Context
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import make_policy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.registry import CHECK_IDS
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import View
 
 DROP = "<dropped>"
@@ -316,17 +317,24 @@ def test_where_nobody_named_a_branch_the_plan_finds_one(results_of: Callable[...
     assert age["remedy"]["vars"] == modules["remedy"]["vars"] == {"nvidia_driver_allow_change": True}
 
 
+# what the role installs on Ubuntu from NVIDIA's repository
+OURS = dict.fromkeys(
+    ("nvidia-headless-no-dkms-580-open", "nvidia-dkms-580-open", "nvidia-utils-580"), "580.159.03-1ubuntu1"
+)
+
+
 @pytest.mark.parametrize(
     ("installed", "files", "loaded", "keeps"),
     [
         ({}, {}, False, True),  # the role will install it
         ({}, {}, True, False),  # a .run file, or the owner's
-        ({"nvidia-driver-cuda": "1", "nvidia-smi-580": "1"}, {}, True, True),
+        (OURS, {}, True, True),
+        ({"nvidia-open": "580.159.03-1ubuntu1", "nvidia-dkms-open": "580.159.03-1ubuntu1"}, {}, True, False),
         ({"nvidia-driver-pinning-580": "580-1"}, {}, True, False),
         ({"nvidia-utils-580-server": "1", "nvidia-dkms-580-server": "1"}, {}, True, False),
         ({"nvidia-utils-580-server": "1"}, {"/etc/modprobe.d/gpuready-nouveau.conf": {}}, True, True),
         ({"akmod-nvidia": "1", "kmod-nvidia-6.1": "1"}, {}, True, False),
-        ({"nvidia-smi": "1", "nvidia-kernel-dkms": "1"}, {}, False, False),
+        ({"nvidia-utils-580": "580.159.03-0ubuntu0~gpu24.04.1"}, {}, False, False),
     ],
 )
 def test_whose_driver_it_is(
@@ -338,12 +346,27 @@ def test_whose_driver_it_is(
 
 
 @pytest.mark.parametrize(
+    ("branch", "command"),
+    [("595", "playbooks/upgrade_driver.yml"), ("580", "--tags readiness"), (None, "--tags readiness")],
+)
+def test_packages_of_others_are_replaced_for_another_branch_only(
+    branch: str | None, command: str, snapshot: Callable[..., dict[str, Any]]
+) -> None:
+    ctx = Context(View(snapshot("ready_host", {})), make_policy(None, CHECK_IDS), Commands("h"))
+    assert command in remedies.newer(ctx, say("x"), branch, "580.159.03").command
+
+
+@pytest.mark.parametrize(
     ("odd", "strays"), [("libnvidia-compute-570", True), ("libnvidia-compute-580", False), ("libcuda1", False)]
 )
 def test_what_no_set_holds_is_removed(odd: str, strays: bool, results_of: Callable[..., list[dict[str, Any]]]) -> None:
-    (result,) = results_of("PRE-MIXED-PKGS", changes={f"packages.installed.{odd}": "570.211.01-1"})
-    assert ("apt-get -y remove" in result["remedy"]["command"]) is strays
-    assert (result["remedy"]["role"] == "nvidia_driver") is not strays
+    changes: dict[str, Any] = {f"packages.installed.{odd}": "570.211.01-1"}
+    others = results_of("PRE-MIXED-PKGS", changes=changes)[0]["remedy"]
+    ours = results_of("PRE-MIXED-PKGS", changes={**changes, "files": {"/etc/modprobe.d/gpuready-nouveau.conf": {}}})
+    for remedy in (others, ours[0]["remedy"]):
+        assert ("apt-get -y remove" in remedy["command"]) is strays
+    assert (ours[0]["remedy"]["role"] == "nvidia_driver") is not strays
+    assert others["text"].startswith("Upgrade all parts together") is not strays
 
 
 def test_modules_of_an_older_kernel_are_no_second_driver() -> None:
