@@ -52,12 +52,15 @@ if TYPE_CHECKING:
     from ansible.inventory.host import Host
     from ansible.playbook.play import Play
     from ansible.playbook.task import Task
+    from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page_data import Silence
     from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import Line
 
 # The first task of the playbooks that have much to do
 ROAD_BEGINS = "gpuready.bootstrap.validate_inputs"
 DEFAULT_WIDTH = 100
 MAX_WIDTH = 160
+# characters of a host's failure on the page; ssh and modules may say pages
+MAX_MESSAGE = 500
 
 
 def load_plugin(kind: str, name: str) -> object:
@@ -81,6 +84,8 @@ class CallbackModule(CallbackBase):
         # host -> the lines of its plan, or of a folder's plans
         self.plans: dict[str, list[str]] = {}
         self.failures: dict[str, str] = {}
+        # host -> what Ansible or the task said of it
+        self.messages: dict[str, str] = {}
         # whether the play gives hosts their turn in batches, and who has had it: a run that ends early leaves hosts out
         self.by_turns = False
         self.had_turn: set[str] | None = None
@@ -106,10 +111,15 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
         self._keep(result)
         if not ignore_errors:
-            self.failures[result.host.get_name()] = f"task '{result.task.get_name()}' failed"
+            self._fail(result, f"task '{result.task.get_name()}' failed")
 
     def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
-        self.failures[result.host.get_name()] = "the host cannot be reached"
+        self._fail(result, "the host cannot be reached")
+
+    def _fail(self, result: CallbackTaskResult, failure: str) -> None:
+        host = result.host.get_name()
+        self.failures[host] = failure
+        self.messages[host] = " ".join(str(result.result.get("msg") or "").split())[:MAX_MESSAGE]
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         lost = [host for host in stats.processed if self._ended_badly(stats, host)]
@@ -149,10 +159,32 @@ class CallbackModule(CallbackBase):
             reports = [report for _host, report in sorted(self.reports.items())]
             lines += [fleet_line(reports, sorted(stopped), silent, unreachable, untouched), []]
         for path in self.pages:
-            lines += [self._page(path, stopped, sorted([*silent, *untouched])), []]
+            lines += [self._page(path, stopped, self._silences(silent, unreachable, untouched)), []]
         self._print(lines)
 
-    def _page(self, path: str, stopped: Mapping[str, str], silent: Sequence[str]) -> Line:
+    def _silences(
+        self, silent: Sequence[str], unreachable: Sequence[str], untouched: Sequence[str]
+    ) -> dict[str, Silence]:
+        """Why each host without a report has none, and the command to go on with."""
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Commands
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page_data import Silence
+
+        inventory = tuple(_shown(str(source)) for source in context.CLIARGS.get("inventory") or ())
+        playbook = next(iter(context.CLIARGS.get("args") or ()), Commands.playbook)
+        found = {}
+        for host in sorted({*silent, *untouched} - self.reports.keys()):
+            run = Commands(host, inventory, playbook)
+            message = self.messages.get(host, "")
+            if host in unreachable:
+                found[host] = Silence("unreachable", message, run.ping())
+            elif host in silent:
+                reason = ": ".join(filter(None, (self.failures.get(host), message)))
+                found[host] = Silence("failed", reason, run.once_more())
+            else:
+                found[host] = Silence("not_begun", "", run.once_more())
+        return found
+
+    def _page(self, path: str, stopped: Mapping[str, str], silent: Mapping[str, Silence]) -> Line:
         """Write the page of the run, with every host that has a report, and say where it is."""
         from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness_files import write_page
 

@@ -16,6 +16,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.junit
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import Stage
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.nhc import nhc
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page import page
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page_data import Silence
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.prometheus import prometheus
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import check_schema
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.whole_file import write
@@ -75,7 +76,7 @@ def write_page(
     hosts: Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]],
     *,
     stopped: Mapping[str, str] | None = None,
-    silent: Sequence[str] = (),
+    silent: Mapping[str, Silence] | None = None,
     language: str = "en",
 ) -> None:
     """Write the page of a run. Raises OSError."""

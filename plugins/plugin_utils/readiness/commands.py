@@ -129,6 +129,14 @@ class Commands:
         words = ["ansible", *self._inventory(), self.host, "-b", "-m", f"ansible.builtin.{module}"]
         return Remedy(text, self._join([*words, "-a", arguments] if arguments else words), action=action)
 
+    def ping(self) -> str:
+        """Log in and run Python on the host, with all that ssh says on the way there."""
+        return self._join(["ansible", *self._inventory(), self.host, "-m", "ansible.builtin.ping", "-vvv"])
+
+    def once_more(self) -> str:
+        """The playbook as a whole, on this host alone."""
+        return self._playbook(self.playbook, {})
+
     def reboot(self, text: Text) -> Remedy:
         return self.adhoc("reboot", "", text, "reboot")
 

@@ -19,7 +19,7 @@ from string import Template
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.data import read
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page_data import Host, compact, pack
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page_data import Host, Silence, compact, pack
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page_words import words
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import xid
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import LANGUAGES
@@ -28,6 +28,8 @@ SCRIPTS = ("page.js", "fleet.js", "host.js", "hardware.js", "start.js")
 # A page is mailed and opened on phones. The frame, style, script and table take what is above it, up to 3 MB.
 BLOB_BUDGET = 2_100_000
 _HTML_LANGUAGES = {"en": "en", "zh": "zh-CN"}
+# kind of silence -> the word for what to do
+_SILENT_STEPS = {"unreachable": "step_login", "failed": "step_failed", "not_begun": "step_again"}
 _VERDICTS = ("ready", "ready_with_warnings", "not_ready", "unknown")
 
 
@@ -38,15 +40,15 @@ def page(
     language: str = "en",
     generated_at: str | None = None,
     stopped: Mapping[str, str] | None = None,
-    silent: Sequence[str] = (),
+    silent: Mapping[str, Silence] | None = None,
     snapshot_files: Mapping[str, str] | None = None,
     budget: int = BLOB_BUDGET,
 ) -> str:
     """The whole page. `hosts`: (report, its snapshot or None) in the order of the inventory.
 
     `language` is shown first. `stopped`: host -> what ended the run on it after it was judged; `silent`: hosts without
-    a report. `snapshot_files`: host -> file name, told where a snapshot is left out. `budget`: characters for packed
-    data.
+    a report, and why. `snapshot_files`: host -> file name, told where a snapshot is left out. `budget`: characters for
+    packed data.
     """
     if language not in LANGUAGES:
         raise ValueError(f"language is {language!r}; it must be one of {', '.join(LANGUAGES)}")
@@ -58,7 +60,7 @@ def page(
         "words": words(),
         "generated_at": generated_at,
         "stopped": dict(stopped or {}),
-        "silent": list(silent),
+        "silent": [_silent(host, silence) for host, silence in (silent or {}).items()],
         "files": dict(snapshot_files or {}),
     }
     style, script = asset("page.css"), "(function () {\n'use strict';\n" + "".join(map(asset, SCRIPTS)) + "})();\n"
@@ -121,6 +123,12 @@ def xid_meanings(hosts: Sequence[Host]) -> dict[str, dict[str, str]]:
     }
 
 
+def _silent(host: str, silence: Silence) -> dict[str, Any]:
+    key, said = _SILENT_STEPS[silence.kind], words()
+    step = {"command": silence.command, "text": said["en"][key], "text_zh": said["zh"][key]}
+    return {"name": host, "why": silence.kind, "reason": silence.reason, "next": step}
+
+
 def _blobs(shared: str, hosts: Sequence[str], snapshots: Sequence[str | None]) -> list[str]:
     named = [("shared", shared), *((f"host-{number}", text) for number, text in enumerate(hosts))]
     named += [(f"snapshot-{number}", text) for number, text in enumerate(snapshots) if text is not None]
@@ -130,7 +138,7 @@ def _blobs(shared: str, hosts: Sequence[str], snapshots: Sequence[str | None]) -
 def _table(fleet: Mapping[str, Any], said: Mapping[str, str], language: str) -> str:
     """The main thing without any script: host, verdict, next command."""
     rows = [_table_row(host, fleet["stopped"], said, language) for host in fleet["hosts"]]
-    rows += [_row("silent", name, said["silent"], said["silent_text"], None) for name in fleet["silent"]]
+    rows += [_silent_row(host, said, language) for host in fleet["silent"]]
     heads = "".join(f'<th scope="col">{escape(said[key])}</th>' for key in ("host", "verdict", "next"))
     return f"<table><thead><tr>{heads}</tr></thead><tbody>\n{''.join(rows)}</tbody></table>"
 
@@ -144,6 +152,12 @@ def _table_row(host: Mapping[str, Any], stopped: Mapping[str, str], said: Mappin
     if host["simulated"]:
         word = f"{word} [{said['simulated']}]"
     return _row(verdict if verdict in (*_VERDICTS, "stopped") else "unknown", name, word, text, step.get("command"))
+
+
+def _silent_row(host: Mapping[str, Any], said: Mapping[str, str], language: str) -> str:
+    step = host["next"]
+    word = " ".join(filter(None, (said["silent"] + ":", said["silent_" + host["why"]], host["reason"])))
+    return _row("silent", host["name"], word, step["text_zh" if language == "zh" else "text"], step["command"])
 
 
 def _row(kind: str, name: str, word: str, text: str, command: str | None) -> str:

@@ -31,6 +31,15 @@ _BILINGUAL = ("message", "skip_reason")
 
 
 @dataclass(frozen=True)
+class Silence:
+    """Why a host has no report: `kind` is unreachable, failed or not_begun; `reason` is what the run said on it."""
+
+    kind: str
+    reason: str = ""
+    command: str | None = None
+
+
+@dataclass(frozen=True)
 class Packed:
     """`fleet` and `shared` are for all hosts; `hosts[n]` and `snapshots[n]` (None: left out) for the n-th one."""
 

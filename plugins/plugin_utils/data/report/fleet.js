@@ -240,6 +240,7 @@ function nextSteps(hosts) {
       command || !group.hosts[0].stopped ? make('p', null, make('strong', null, told(group.next, 'text'))) : null,
       make('p.muted', null, names.length > 1 ? names.length + ' × ' : '', links, names.length > 12 ? ' …' : ''),
       group.hosts.map((host) => host.stopped && make('p.t-fail.note', null, say('stopped_text', {text: host.stopped}))),
+      [...new Set(group.hosts.filter((host) => host.why).map(silentText))].map((text) => make('p.note', null, text)),
       command ? commandBox(command) : null);
   });
   return make('section', null, make('h3', null, say('next_steps')), make('ul.steps', null, items));

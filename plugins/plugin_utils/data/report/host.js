@@ -10,7 +10,7 @@ function hostView(host, more, wanted) {
   if (people.length > 1) view.append(make('p.screen', null, make('a.back', {href: '#'}, '← ' + say('back'))));
   view.append(hostHead(host, more));
   if (host.number === null) {
-    view.append(make('p', null, say('silent_text')));
+    view.append(make('p', null, silentText(host)), nextSection(host, {people: []}));
     return view;
   }
   const snapshot = more.snapshot || {};

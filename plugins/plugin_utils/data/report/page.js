@@ -158,6 +158,7 @@ const people = fleet.hosts.map((host, number) => Object.assign({}, host, {
   number: number,
   kind: host.name in fleet.stopped ? 'stopped' : host.verdict in TONES ? host.verdict : 'unknown',
   stopped: host.name in fleet.stopped ? fleet.stopped[host.name] : null,
-})).concat(fleet.silent.map((name) => ({name: name, kind: 'silent', number: null, cells: '', counts: {}, next: {}})));
+})).concat(fleet.silent.map((host) => Object.assign({kind: 'silent', number: null, cells: '', counts: {}}, host)));
+const silentText = (host) => [say('silent_' + host.why), host.reason].filter(Boolean).join(' ');
 
 const hostLink = (name, check) => '#h/' + encodeURIComponent(name) + (check ? '/' + encodeURIComponent(check) : '');

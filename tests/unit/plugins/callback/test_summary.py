@@ -33,13 +33,13 @@ def task_result(host: str, data: dict[str, Any], task: str = "Judge the host") -
 class Run:
     """A callback with a recorded screen."""
 
-    def __init__(self, tty: bool = False, show_all: bool = False, check: bool = False) -> None:
+    def __init__(self, tty: bool = False, show_all: bool = False, check: bool = False, **cli: list[str]) -> None:
         self.plugin = summary.CallbackModule()
         self.plugin._display = mock.Mock()
         self.plugin.get_option = lambda name: {"show_all": show_all}[name]
         self.stats = AggregateStats()
         self.tty = tty
-        self.check = check
+        self.cli = {"check": check, **cli}
 
     def ok(self, host: str, data: dict[str, Any]) -> None:
         self.stats.increment("ok", host)
@@ -55,14 +55,14 @@ class Run:
     def turn(self, host: str) -> None:
         self.plugin.v2_runner_on_start(SimpleNamespace(get_name=lambda: host), SimpleNamespace())
 
-    def unreachable(self, host: str) -> None:
+    def unreachable(self, host: str, message: str = "") -> None:
         self.stats.increment("dark", host)
-        self.plugin.v2_runner_on_unreachable(task_result(host, {}))
+        self.plugin.v2_runner_on_unreachable(task_result(host, {"msg": message}))
 
     def finish(self) -> str:
         with (
             mock.patch("sys.stdout.isatty", return_value=self.tty, create=True),
-            mock.patch("ansible.context.CLIARGS", {"check": self.check}),
+            mock.patch("ansible.context.CLIARGS", self.cli),
         ):
             self.plugin.v2_playbook_on_stats(self.stats)
         return "\n".join(call.args[0] for call in self.plugin._display.display.call_args_list)
@@ -195,6 +195,31 @@ def test_the_page_of_a_run_shows_every_host_and_where_it_stopped(tmp_path: Path)
     for word in ("n1", "n2", "Start the container"):
         assert word in written
     assert list(tmp_path.iterdir()) == [page]
+
+
+def test_the_page_says_why_hosts_have_no_report(tmp_path: Path) -> None:
+    page = tmp_path / "readiness.html"
+    run = Run(inventory=[str(Path.cwd() / "inventories/lab")], args=["playbooks/readiness.yml"])
+    run.ok("n1", {"report": judged("n1", "ready_host"), "report_page": str(page), "report_files": {}})
+    run.unreachable("n2", "ssh: connect to host n2\nport 22: No route to host")
+    run.failed("n3", {"msg": "no python"}, "Look at the host")
+    run.ok("n4", {})
+    run.play(["1"])
+    for host in ("n1", "n2", "n3"):
+        run.turn(host)
+    run.finish()
+    found = re.search(r'id="fleet">(.*?)</script>', page.read_text(encoding="utf-8"))
+    assert found
+    told = {
+        host["name"]: (host["why"], host["reason"], host["next"]["command"]) for host in json.loads(found[1])["silent"]
+    }
+    ping = "ansible -i inventories/lab n2 -m ansible.builtin.ping -vvv"
+    again = "ansible-playbook playbooks/readiness.yml -i inventories/lab -l "
+    assert told == {
+        "n2": ("unreachable", "ssh: connect to host n2 port 22: No route to host", ping),
+        "n3": ("failed", "task 'Look at the host' failed: no python", again + "n3"),
+        "n4": ("not_begun", "", again + "n4"),
+    }
 
 
 def test_a_page_that_cannot_be_written_is_said_and_nothing_more(tmp_path: Path) -> None:

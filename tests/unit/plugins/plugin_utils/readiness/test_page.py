@@ -22,11 +22,12 @@ import pytest
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import page_words
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.data import FOLDER
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page import SCRIPTS, asset, page
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page_data import HITS_MAX
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page_data import HITS_MAX, Silence
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import judge
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import catalogue
 
 Snapshot = Callable[..., dict[str, Any]]
+SILENCE = Silence("unreachable", "ssh: no route to host", "ansible -i hosts gpu03 -m ansible.builtin.ping -vvv")
 VOID = {"meta", "link", "br", "input"}
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \" ' & \u2028\u2029 <!-- ${title} $title"
 
@@ -115,12 +116,13 @@ def test_the_script_writes_no_markup() -> None:
 
 
 def test_the_table_says_the_main_thing_without_a_script(two: Any) -> None:
-    text = Reader(page(two, silent=["gpu03"], stopped={"gpu01": "the disk was pulled"})).text
+    text = Reader(page(two, silent={"gpu03": SILENCE}, stopped={"gpu01": "the disk was pulled"})).text
     assert "gpu02" in text
     assert two[1][0]["next"]["command"] in text
     assert "Not ready" in text
-    assert "gpu03" in text
     assert "the disk was pulled" in text
+    for word in ("gpu03", "No report: The host cannot be reached. ssh: no route to host", "See why", "ping -vvv"):
+        assert word in text
 
 
 def test_all_results_come_back_from_the_blobs(two: Any) -> None:
@@ -170,7 +172,7 @@ def test_hostile_strings_stay_text(snapshot: Snapshot, place: str) -> None:
         [(report, data)],
         title=HOSTILE if place == "title" else "",
         stopped={"gpu01": HOSTILE} if place == "stopped" else {},
-        silent=[HOSTILE] if place == "silent" else [],
+        silent={HOSTILE: Silence("failed", HOSTILE, HOSTILE)} if place == "silent" else {},
     )
     reader = Reader(text)
     names = [tag for tag, _attributes in reader.found]

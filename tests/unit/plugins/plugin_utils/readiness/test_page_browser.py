@@ -1,0 +1,77 @@
+# Copyright (c) 2026 The gpuready authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The HTML page in a browser: what it shows, what a click or a key does."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page import page
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page_data import Silence
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import judge
+
+pytestmark = pytest.mark.skipif(not shutil.which("chromium"), reason="no chromium on PATH to open the page with")
+Snapshot = Callable[..., dict[str, Any]]
+# runs once the page is shown, and leaves its answer as JSON in the document
+PROBE = """<script>
+const wait = () => new Promise((done) => setTimeout(done, 300));
+const texts = (what) => [...document.querySelectorAll(what)].map((found) => found.textContent);
+addEventListener('load', async () => {
+  await wait();
+  let answer;
+  try { answer = await (async () => { %s })(); } catch (error) { answer = String(error); }
+  const box = document.createElement('pre');
+  box.id = 'answer';
+  box.textContent = JSON.stringify(answer);
+  document.body.append(box);
+});
+</script></body>"""
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Callable[..., Any]:
+    """The value that a script returns in the page at an address; the page's own policy would refuse that script."""
+
+    def answer(text: str, script: str, address: str = "", width: int = 1400) -> Any:
+        text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
+        (tmp_path / "page.html").write_text(text.replace("</body>", PROBE.replace("%s", script)), encoding="utf-8")
+        command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile"]
+        options = [f"--window-size={width},900", "--virtual-time-budget=8000", "--dump-dom"]
+        done = subprocess.run(
+            [*command, *options, f"file://{tmp_path}/page.html{address}"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return json.loads(unescape(done.stdout.split('<pre id="answer">')[1].split("</pre>")[0]))
+
+    return answer
+
+
+def judged(data: dict[str, Any], host: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    return judge(data, host=host, inventory=["hosts"]), data
+
+
+def test_a_host_without_report_says_why_and_what_to_do(snapshot: Snapshot, ask: Callable[..., Any]) -> None:
+    silent = {
+        "gpu02": Silence("unreachable", "no route to host", "ansible -i hosts gpu02 -m ansible.builtin.ping -vvv"),
+        "gpu03": Silence("unreachable", "no route to host", "ansible -i hosts gpu03 -m ansible.builtin.ping -vvv"),
+        "gpu04": Silence("failed", "task 'Look' failed: no", "ansible-playbook site.yml -i hosts -l gpu04"),
+    }
+    text = page([judged(snapshot("sandbox_ready"), "gpu01")], silent=silent)
+    steps = ask(text, "return texts('.steps li');")
+    assert any("no route to host" in step and "ansible -i hosts gpu02" in step for step in steps)
+    assert any("task 'Look' failed: no" in step and "-l gpu04" in step for step in steps)
+    host = ask(text, "return texts('.host-view')[0];", "#h/gpu02")
+    for word in ("The host cannot be reached.", "no route to host", "See why", "gpu02 -m ansible.builtin.ping -vvv"):
+        assert word in host
