@@ -215,32 +215,48 @@ function moveByKeys(grid) {
 // as the report quotes letters beyond ASCII
 const shellWord = (text) => (/^[A-Za-z0-9_.,-]+$/.test(text) ? text : "'" + text + "'");
 
+// What stands before and after the host's name where Ansible takes a list of hosts; null: nowhere.
+function aroundHost(command, name) {
+  const word = shellWord(name);
+  const places = command.startsWith('ansible-playbook ') ? [[' -l ', ' ']] : [[' ', ' -b -m '], [' ', ' -m ']];
+  for (const [before, after] of places) {
+    const at = (command + ' ').indexOf(before + word + after);
+    if (at >= 0) return [command.slice(0, at + before.length), command.slice(at + before.length + word.length)];
+  }
+  return null;
+}
+
 // Hosts with the same next command, but for their name, get one command for all of them.
+// a few reasons tell enough: a hundred hosts may each have one of their own
+function silentNotes(hosts) {
+  const all = [...new Set(hosts.map(silentText))];
+  return all.slice(0, 4).map((text, at) => make('p.note', null, text, at === 3 && all.length > 4 ? ' …' : ''));
+}
+
+// The worst comes first, then what helps the most hosts.
 function nextSteps(hosts) {
   const groups = new Map();
   for (const host of hosts.filter((one) => one.next.command || one.kind === 'stopped')) {
     const command = host.next.command || '';
     const simple = /^[\p{L}\p{N}_.-]+$/u.test(host.name) && !host.stopped;
-    const places = [[' -l ', ' --tags '], [' ', ' -b -m ']];
-    const split = ([before, after]) => command.split(before + shellWord(host.name) + after);
-    const place = simple && places.find((one) => split(one).length === 2);
-    const parts = place ? split(place) : null;
-    const key = JSON.stringify(place ? [parts, place, host.next.text] : [command, host.name]);
-    if (!groups.has(key)) groups.set(key, {hosts: [], place: place, parts: parts, command: command, next: host.next});
+    const parts = simple ? aroundHost(command, host.name) : null;
+    const key = JSON.stringify(parts ? [parts, host.next.text] : [command, host.name]);
+    if (!groups.has(key)) groups.set(key, {hosts: [], parts: parts, command: command, next: host.next});
     groups.get(key).hosts.push(host);
   }
   if (!groups.size) return make('p.empty', null, say('nothing_to_do'));
-  const items = [...groups.values()].sort((a, b) => b.hosts.length - a.hosts.length).map((group) => {
+  const worst = (group) => Math.min(...group.hosts.map((host) => VERDICTS.indexOf(host.kind)));
+  const sorted = [...groups.values()].sort((a, b) => worst(a) - worst(b) || b.hosts.length - a.hosts.length);
+  const items = sorted.map((group) => {
     const names = group.hosts.map((host) => host.name);
-    const command = group.place
-      ? group.parts[0] + group.place[0] + shellWord(names.join(',')) + group.place[1] + group.parts[1] : group.command;
+    const command = group.parts ? group.parts[0] + shellWord(names.join(',')) + group.parts[1] : group.command;
     const links = group.hosts.slice(0, 12).flatMap((host, at) =>
       [at ? ', ' : '', make('a', {href: hostLink(host.name)}, host.name)]);
     return make('li', null,
       command || !group.hosts[0].stopped ? make('p', null, make('strong', null, told(group.next, 'text'))) : null,
       make('p.muted', null, names.length > 1 ? names.length + ' × ' : '', links, names.length > 12 ? ' …' : ''),
       group.hosts.map((host) => host.stopped && make('p.t-fail.note', null, say('stopped_text', {text: host.stopped}))),
-      [...new Set(group.hosts.filter((host) => host.why).map(silentText))].map((text) => make('p.note', null, text)),
+      silentNotes(group.hosts.filter((host) => host.why)),
       command ? commandBox(command) : null);
   });
   return make('section', null, make('h3', null, say('next_steps')), make('ul.steps', null, items));

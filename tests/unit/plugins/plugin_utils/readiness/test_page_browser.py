@@ -75,3 +75,34 @@ def test_a_host_without_report_says_why_and_what_to_do(snapshot: Snapshot, ask: 
     host = ask(text, "return texts('.host-view')[0];", "#h/gpu02")
     for word in ("The host cannot be reached.", "no route to host", "See why", "gpu02 -m ansible.builtin.ping -vvv"):
         assert word in host
+
+
+def with_next(pair: tuple[dict[str, Any], dict[str, Any]], host: str, command: str, text: str) -> tuple[Any, Any]:
+    report, data = copy.deepcopy(pair)
+    report["host"] = host
+    report["next"].update(command=command.replace("HOST", host), text=text, text_zh=text)
+    return report, data
+
+
+def test_hosts_with_the_same_step_share_a_command_and_the_worst_come_first(
+    snapshot: Snapshot, ask: Callable[..., Any]
+) -> None:
+    bad, warned = judged(snapshot("bare_host"), "x"), judged(snapshot("many_faults"), "x")
+    warned[0]["verdict"] = "ready_with_warnings"
+    steps = [
+        (warned, "ansible-playbook upgrade.yml -i hosts -l HOST", "Upgrade.", 3),
+        (bad, "ansible-playbook upgrade.yml -i hosts -l HOST -e branch=580", "Install.", 2),
+        (bad, "ansible -i hosts HOST -b -m ansible.builtin.reboot", "Reboot.", 2),
+        (warned, "ansible-playbook site.yml -i hosts -l HOST --tags readiness", "Judge.", 1),
+    ]
+    hosts = [
+        with_next(pair, f"n{at}{n}", line, text)
+        for at, (pair, line, text, count) in enumerate(steps)
+        for n in range(count)
+    ]
+    assert ask(page(hosts), "return texts('.steps pre');") == [
+        "ansible-playbook upgrade.yml -i hosts -l n10,n11 -e branch=580",
+        "ansible -i hosts n20,n21 -b -m ansible.builtin.reboot",
+        "ansible-playbook upgrade.yml -i hosts -l n00,n01,n02",
+        "ansible-playbook site.yml -i hosts -l n30 --tags readiness",
+    ]
