@@ -151,6 +151,8 @@ def _table_row(host: Mapping[str, Any], stopped: Mapping[str, str], said: Mappin
         verdict, word = "stopped", said["stopped_text"].replace("{text}", stopped[name])
     if host["simulated"]:
         word = f"{word} [{said['simulated']}]"
+    if step["judges"]:
+        text = f"{text} {said['judge_again']}"
     return _row(verdict if verdict in (*_VERDICTS, "stopped") else "unknown", name, word, text, step.get("command"))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import JUDGES
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import Stage
 
 Report = Mapping[str, Any]
@@ -114,7 +115,21 @@ def _row(result: Mapping[str, Any], numbers: Mapping[str, int], checks: Sequence
     remedy = row.get("remedy")
     if isinstance(remedy, Mapping):
         row["remedy"] = {name: remedy[name] for name in ("action", "command", "text", "text_zh") if remedy.get(name)}
+        if _by_hand(remedy):
+            row["remedy"]["judges"] = True
     return {"check": number, **row}
+
+
+def _by_hand(remedy: Mapping[str, Any]) -> bool:
+    """Whether the command only judges again what a person has mended. One that sets a policy does more."""
+    return remedy.get("role") in JUDGES and not remedy.get("vars")
+
+
+def _judges(report: Report) -> bool:
+    """The same of the next command of a host, which is that of one remedy where it is by hand."""
+    command = (report.get("next") or {}).get("command")
+    remedies = [result.get("remedy") or {} for result in report.get("results") or []]
+    return any(_by_hand(remedy) and remedy.get("command") == command for remedy in remedies)
 
 
 def _letters(report: Report, numbers: Mapping[str, int]) -> str:
@@ -137,7 +152,7 @@ def _summary(report: Report, numbers: Mapping[str, int]) -> dict[str, Any]:
         "gpus": report.get("gpus") or [],
         "simulated": bool(report.get("simulated")),
         "collected_at": report.get("collected_at"),
-        "next": {name: step.get(name) for name in ("command", "text", "text_zh")},
+        "next": {**{name: step.get(name) for name in ("command", "text", "text_zh")}, "judges": _judges(report)},
         "needs_reboot": bool(step.get("needs_reboot")),
         "people": len(step.get("blocked_by_human") or []),
     }

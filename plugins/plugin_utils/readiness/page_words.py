@@ -36,6 +36,7 @@ FRAME: dict[str, Text] = {
     "silent_unreachable": say("The host cannot be reached."),
     "silent_failed": say("The run ended on this host before it was judged."),
     "silent_not_begun": say("The run ended before this host had its turn."),
+    "judge_again": say("Then judge again:"),
     "step_login": say("See why Ansible cannot log in."),
     "step_failed": say("Mend what the task says, then run again for this host."),
     "step_again": say("Run again for this host."),

@@ -257,7 +257,7 @@ function nextSteps(hosts) {
       make('p.muted', null, names.length > 1 ? names.length + ' × ' : '', links, names.length > 12 ? ' …' : ''),
       group.hosts.map((host) => host.stopped && make('p.t-fail.note', null, say('stopped_text', {text: host.stopped}))),
       silentNotes(group.hosts.filter((host) => host.why)),
-      command ? commandBox(command) : null);
+      stepCommand(group.next, command));
   });
   return make('section', null, make('h3', null, say('next_steps')), make('ul.steps', null, items));
 }

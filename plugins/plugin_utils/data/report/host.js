@@ -57,7 +57,7 @@ function nextSection(host, more) {
     more.people.length ? badge('warn', '☝', say('waits_person')) : null].filter(Boolean);
   return make('section.card.next', null, make('h3', null, say('next')),
     make('p', null, told(host.next, 'text')),
-    host.next.command ? commandBox(host.next.command) : null,
+    stepCommand(host.next, host.next.command),
     marks.length ? make('p.badges', null, marks) : null,
     more.people.length ? make('ul', null, more.people.map((point) =>
       make('li', null, checkLink(host, point.id), ': ', told(point, 'text')))) : null);
@@ -164,7 +164,7 @@ function checkCard(result, host, results, first) {
   }
   if (result.remedy) {
     card.append(make('div.remedy', null, make('p', null, make('strong', null, say('remedy') + ': '),
-      told(result.remedy, 'text')), result.remedy.command ? commandBox(result.remedy.command) : null));
+      told(result.remedy, 'text')), stepCommand(result.remedy, result.remedy.command)));
   }
   if ((result.evidence || []).length) {
     card.append(make('details', null, make('summary', null, say('evidence') + ' (' + result.evidence.length + ')'),

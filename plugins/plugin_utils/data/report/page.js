@@ -102,6 +102,11 @@ async function copied(text, box) {
   return done;
 }
 
+// The command of a remedy or a next step. Where a person mends, it does not: it judges again.
+function stepCommand(step, command) {
+  return command ? [step.judges ? make('p.muted', null, say('judge_again')) : null, commandBox(command)] : null;
+}
+
 // a command and its copy button
 function commandBox(text) {
   const code = make('code', {tabindex: '0', role: 'group', 'aria-label': say('command')}, text);

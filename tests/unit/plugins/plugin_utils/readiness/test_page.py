@@ -125,6 +125,13 @@ def test_the_table_says_the_main_thing_without_a_script(two: Any) -> None:
         assert word in text
 
 
+def test_the_plain_table_says_where_a_command_only_judges(snapshot: Snapshot) -> None:
+    table = page([judged(snapshot("many_faults"), "gpu01")]).split("<noscript>")[1].split("</table>")[0]
+    assert "Then judge again: <code>ansible-playbook" in table
+    table = page([judged(snapshot("bare_host"), "gpu01")]).split("<noscript>")[1].split("</table>")[0]
+    assert "judge again" not in table
+
+
 def test_all_results_come_back_from_the_blobs(two: Any) -> None:
     reader = Reader(page(two))
     checks = reader.fleet()["checks"]

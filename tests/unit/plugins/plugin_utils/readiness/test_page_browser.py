@@ -106,3 +106,18 @@ def test_hosts_with_the_same_step_share_a_command_and_the_worst_come_first(
         "ansible-playbook upgrade.yml -i hosts -l n00,n01,n02",
         "ansible-playbook site.yml -i hosts -l n30 --tags readiness",
     ]
+
+
+def test_a_step_by_hand_says_that_its_command_only_judges(snapshot: Snapshot, ask: Callable[..., Any]) -> None:
+    hosts = [judged(snapshot(name), name) for name in ("many_faults", "bare_host", "rented_container")]
+    leads = """
+      const leads = [...document.querySelectorAll('%s .command')].map((box) => box.previousSibling.textContent);
+      return leads.map((lead) => lead.startsWith('Then judge again:'));
+    """
+    text = page(hosts)
+    assert sorted(ask(text, leads % ".steps")) == [False, False, True]
+    assert ask(text, leads % ".next", "#h/many_faults") == [True]
+    assert ask(text, leads % "#check-PRE-DISK", "#h/many_faults/PRE-DISK") == [True]
+    assert ask(text, leads % "#check-PRE-REPOS", "#h/many_faults/PRE-REPOS") == [False]
+    # a policy that is set is no mere judging
+    assert ask(text, leads % ".next", "#h/rented_container") == [False]
