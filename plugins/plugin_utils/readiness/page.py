@@ -19,7 +19,13 @@ from string import Template
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.data import read
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page_data import Host, Silence, compact, pack
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page_data import (
+    Host,
+    Silence,
+    compact,
+    pack,
+    visible,
+)
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page_words import words
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import xid
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import LANGUAGES
@@ -68,7 +74,7 @@ def page(
     text = Template(asset("page.html")).substitute(
         language=_HTML_LANGUAGES[language],
         policy=content_security_policy(style, script),
-        title=escape(title or said["title"]),
+        title=_text(title or said["title"]),
         style=style,
         script=script,
         no_script=escape(said["no_script"]),
@@ -163,8 +169,12 @@ def _silent_row(host: Mapping[str, Any], said: Mapping[str, str], language: str)
 
 
 def _row(kind: str, name: str, word: str, text: str, command: str | None) -> str:
-    code = f"<code>{escape(command)}</code>" if command else ""
+    code = f"<code>{_text(command)}</code>" if command else ""
     return (
-        f'<tr><th scope="row">{escape(name)}</th><td class="v-{kind}">{escape(word)}</td>'
-        f"<td>{escape(text)} {code}</td></tr>\n"
+        f'<tr><th scope="row">{_text(name)}</th><td class="v-{kind}">{_text(word)}</td>'
+        f"<td>{_text(text)} {code}</td></tr>\n"
     )
+
+
+def _text(text: str) -> str:
+    return escape(visible(text))

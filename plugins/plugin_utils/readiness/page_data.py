@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,8 @@ SHOWN = ("gpus", "topology", "kernel_log", "probes", "collector")
 HITS_MAX = 200
 _VERDICT_ORDER = {"not_ready": 0, "unknown": 1, "ready_with_warnings": 2, "ready": 3}
 _IN_TABLE = ("id", "stage", "title", "title_zh")
+# embeddings, overrides and isolates of bidirectional text, and its marks
+_TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BILINGUAL = ("message", "skip_reason")
 
 
@@ -51,7 +54,21 @@ class Packed:
 
 
 def compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    """As JSON, for what the page shows, with its strings made `visible`: a backslash needs another one there."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return _TURNS.sub(lambda found: "\\" + _written(found), text)
+
+
+def visible(text: str) -> str:
+    """`text` with the signs that change the direction of writing written out: `\\u202E`.
+
+    By them a command could look other than what is copied.
+    """
+    return _TURNS.sub(_written, text)
+
+
+def _written(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04X}"
 
 
 def blob(value: Any) -> str:

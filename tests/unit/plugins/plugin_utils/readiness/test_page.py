@@ -191,6 +191,22 @@ def test_hostile_strings_stay_text(snapshot: Snapshot, place: str) -> None:
         assert reader.fleet()["title"] == HOSTILE
 
 
+def test_signs_that_turn_the_writing_are_written_out(snapshot: Snapshot) -> None:
+    turned = "gpu\u202e10\u2066"
+    report, data = judged(snapshot("many_faults", {"gpus.0.name": turned}), turned)
+    report["results"][0].update(observed={turned: turned})
+    text = page([(report, data)], title=turned, stopped={turned: turned}, silent={turned + "2": SILENCE})
+    reader = Reader(text)
+    blobs = [reader.blob(name) for name in reader.scripts if name.startswith(("host-", "shared", "snapshot-"))]
+    for whole in (text, json.dumps([blobs, reader.fleet()], ensure_ascii=False)):
+        assert not re.search("[\u202a-\u202e\u2066-\u2069]", whole)
+    shown = r"gpu\u202E10\u2066"
+    assert f'<th scope="row">{shown}</th>' in text
+    assert reader.fleet()["hosts"][0]["name"] == shown
+    assert reader.fleet()["stopped"] == {shown: shown}
+    assert rows_of(reader, 0)[0]["observed"] == {shown: shown}
+
+
 def test_half_a_surrogate_pair_can_be_written(snapshot: Snapshot) -> None:
     page([judged(snapshot(changes={"gpus.0.name": "\ud800"}), "h\udfff")]).encode("utf-8")
 
