@@ -243,6 +243,31 @@ def test_every_word_of_the_script_exists_and_none_is_idle() -> None:
         assert f"'{key}'" in code or f'"{key}"' in code or key.startswith(tuple(built)) or f" {key}:" in code, key
 
 
+def _luminance(colour: str) -> float:
+    parts = [int(part, 16) / 255 for part in re.findall("..", colour.lstrip("#"))]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_borders_of_controls_can_be_seen() -> None:
+    """WCAG 2.2, success criterion 1.4.11: 3:1 against what is beside it."""
+    themes = re.findall(r"--page: (#\w+); --card: (#\w+);.*?--control: (#\w+);", asset("page.css"))
+    assert len(themes) == 3
+    for page_colour, card, control in themes:
+        for beside in (page_colour, card.replace("#fff", "#ffffff")):
+            dark, light = sorted((_luminance(control), _luminance(beside)))
+            assert (light + 0.05) / (dark + 0.05) >= 3
+    for selector in (r'button, select, input\[type="search"\]', r"\.filter"):
+        assert re.search(rf"(?m)^{selector} \{{[^}}]*border: 1px solid var\(--control\)", asset("page.css"))
+
+
+def test_the_headings_of_the_heat_map_are_printed_on_each_page() -> None:
+    """A browser repeats a heading's text there, and leaves out a button that has a box of its own."""
+    printed = asset("page.css").split("@media print {")[1]
+    assert ".heat th.check button { display: contents; " in printed
+    assert re.search(r"\.heat th\.check \{ writing-mode: vertical-rl;", printed)
+
+
 def test_the_same_input_gives_the_same_page(two: Any) -> None:
     assert page(two, generated_at="2026-11-21T10:00:00Z") == page(
         copy.deepcopy(two), generated_at="2026-11-21T10:00:00Z"

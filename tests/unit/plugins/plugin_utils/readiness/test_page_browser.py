@@ -121,3 +121,43 @@ def test_a_step_by_hand_says_that_its_command_only_judges(snapshot: Snapshot, as
     assert ask(text, leads % "#check-PRE-REPOS", "#h/many_faults/PRE-REPOS") == [False]
     # a policy that is set is no mere judging
     assert ask(text, leads % ".next", "#h/rented_container") == [False]
+
+
+LONG_NAMES = [f"gpu-node-0{n}.row-{n}.hall-7.cluster.example.com" for n in range(3)]
+
+
+@pytest.fixture
+def simulated(snapshot: Snapshot) -> str:
+    return page([judged(snapshot("sandbox_ready"), name) for name in LONG_NAMES])
+
+
+@pytest.mark.parametrize("width", [500, 1400])
+def test_each_simulated_host_is_marked_and_no_name_is_cut(simulated: str, ask: Callable[..., Any], width: int) -> None:
+    marks, names = ask(
+        simulated,
+        """
+        const all = (what, told) => [...document.querySelectorAll(what)].map(told);
+        return [all('.heat .mini.t-sim', (mark) => mark.getClientRects().length),
+                all('.heat th.host', (cell) => cell.scrollWidth <= cell.clientWidth
+                    && cell.querySelector('a').scrollWidth <= cell.querySelector('a').clientWidth)];
+        """,
+        width=width,
+    )
+    assert marks == [1, 1, 1]
+    assert names == [True, True, True]
+
+
+def test_the_plain_table_breaks_no_usual_name(snapshot: Snapshot, ask: Callable[..., Any]) -> None:
+    text = page([judged(snapshot("many_faults"), f"gpu-node-{n:03d}.example.com") for n in range(2)])
+    lines = ask(
+        text,
+        """
+        document.getElementById('plain').hidden = false;
+        return [...document.querySelectorAll('#plain tbody th')].map((cell) => {
+          const range = document.createRange();
+          range.selectNodeContents(cell);
+          return range.getClientRects().length;
+        });
+        """,
+    )
+    assert lines == [1, 1]
