@@ -31,9 +31,18 @@ function tools() {
     tools();
   }}, {auto: '◐ ', light: '☀ ', dark: '☾ '}[state.theme] + say('theme_' + state.theme));
   theme.setAttribute('aria-label', say('theme') + ': ' + say('theme_' + state.theme));
-  document.getElementById('tools').replaceChildren(
+  redrawn(document.getElementById('tools'), [
     fleet.generated_at ? make('span.muted', null, say('generated', {time: shownTime(fleet.generated_at)})) : '',
-    language, theme, make('button.screen', {type: 'button', onclick: () => print()}, say('print')));
+    language, theme, make('button.screen', {type: 'button', onclick: () => print()}, say('print'))]);
+}
+
+// New content; who was on one of its controls by keyboard stays on the same one.
+function redrawn(place, content) {
+  const controls = () => [...place.querySelectorAll('button, input, select')];
+  const at = controls().indexOf(document.activeElement);
+  place.replaceChildren(...content);
+  const next = at >= 0 && controls()[at];
+  if (next) next.focus({preventScroll: true});
 }
 
 // '' | '#h/<host>' | '#h/<host>/<check>'
@@ -70,12 +79,14 @@ async function show(moved) {
   if (mine !== turn) return; // another view was asked for meanwhile
   plainTable.hidden = true;
   document.body.className = host === null ? 'all-hosts' : 'one-host';
-  app.replaceChildren(view);
+  redrawn(app, [view]);
   const place = check && document.getElementById(anchor(check));
   if (place) {
     place.classList.add('wanted');
-    place.scrollIntoView({block: 'start'});
-    place.focus({preventScroll: true});
+    if (moved || mine === 1) {
+      place.scrollIntoView({block: 'start'});
+      place.focus({preventScroll: true});
+    }
   } else if (moved) {
     scrollTo(0, 0);
     const head = app.querySelector('h2');
@@ -90,8 +101,11 @@ addEventListener('beforeprint', () => {
   for (const fold of folded) fold.open = true;
 });
 addEventListener('afterprint', () => { for (const fold of folded) fold.open = false; });
-addEventListener('hashchange', () => {
-  if (location.hash !== '#main') show(true);
+addEventListener('hashchange', () => show(true));
+// the address names the view: a jump inside it must leave it as it is
+document.getElementById('skip-link').addEventListener('click', (event) => {
+  event.preventDefault();
+  document.getElementById('main').focus();
 });
 
 state.language = remembered('language', Object.keys(fleet.words)) || fleet.language;

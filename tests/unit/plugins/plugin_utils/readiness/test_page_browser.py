@@ -161,3 +161,41 @@ def test_the_plain_table_breaks_no_usual_name(snapshot: Snapshot, ask: Callable[
         """,
     )
     assert lines == [1, 1]
+
+
+def test_the_skip_link_stays_in_the_view(simulated: str, ask: Callable[..., Any]) -> None:
+    address = f"#h/{LONG_NAMES[1]}"
+    script = """
+      document.getElementById('skip-link').click();
+      await wait();
+      return [location.hash, document.activeElement.id, texts('h2')[0]];
+    """
+    assert ask(simulated, script, address) == [address, "main", LONG_NAMES[1]]
+
+
+@pytest.mark.parametrize(
+    ("control", "address"),
+    [
+        ("#tools .switch button:not([aria-pressed=true])", f"#h/{LONG_NAMES[0]}/PRE-OS"),
+        ("#tools > button", ""),
+        ("th.check:nth-child(3) button", ""),
+    ],
+)
+def test_who_presses_a_control_stays_on_it(simulated: str, ask: Callable[..., Any], control: str, address: str) -> None:
+    script = """
+      for (const box of document.querySelectorAll('.controls input[type=checkbox]')) if (box.checked) box.click();
+      const place = () => {
+        const found = document.activeElement;
+        return [found.tagName, [...document.querySelectorAll('button')].indexOf(found)];
+      };
+      const button = document.querySelector('%s');
+      button.focus();
+      const before = place();
+      button.click();
+      await wait();
+      return [before, place(), button.isConnected];
+    """
+    before, after, same_button = ask(simulated, script.replace("%s", control), address)
+    assert not same_button
+    assert before[0] == "BUTTON"
+    assert after == before
