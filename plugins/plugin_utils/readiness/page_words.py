@@ -167,7 +167,7 @@ HARDWARE: dict[str, Text] = {
     "gpu_ok": say("ok"),
     "gpu_lost": say("lost"),
     "gpu_error": say("error"),
-    "gpu_legend": say("Marked cells have a result below; choose one to see it."),
+    "gpu_legend": say("Choose a marked cell to see its result under Checks."),
     "topology": say("Topology"),
     "matrix": say("How GPUs are joined"),
     "p2p": say("Direct access between GPUs (P2P read)"),

@@ -199,3 +199,12 @@ def test_who_presses_a_control_stays_on_it(simulated: str, ask: Callable[..., An
     assert not same_button
     assert before[0] == "BUTTON"
     assert after == before
+
+
+def test_the_words_below_the_gpus_name_the_place_of_the_results(snapshot: Snapshot, ask: Callable[..., Any]) -> None:
+    text = page([judged(snapshot("many_faults"), "gpu01")])
+    heads, legend = ask(text, "return [texts('section h3'), texts('.gpus + p')[0]];")
+    checks, gpus = (next(at for at, head in enumerate(heads) if head.startswith(word)) for word in ("Checks", "GPUs"))
+    assert checks < gpus
+    assert "Checks" in legend
+    assert "below" not in legend
