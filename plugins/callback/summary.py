@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 ROAD_BEGINS = "gpuready.bootstrap.validate_inputs"
 DEFAULT_WIDTH = 100
 MAX_WIDTH = 160
+LEFT_OUT = "the run ended before this host had its turn"
 # characters of a host's failure on the page; ssh and modules may say pages
 MAX_MESSAGE = 500
 
@@ -144,11 +145,7 @@ class CallbackModule(CallbackBase):
             if unreachable or untouched:
                 self._print([[], fleet_line([], [], silent, unreachable, untouched), []])
             return
-        stopped = {
-            host: self.failures.get(host, "a task failed")
-            for host in lost
-            if host in self.reports and self.reports[host]["exit_code"] < 2
-        }
+        stopped = {host: self.failures.get(host, "a task failed") for host in lost if self._seemed_good(host)}
         lines: list[Line] = [[]]
         if context.CLIARGS.get("check"):
             lines += [[("check mode: judged as the hosts are now, before the predicted changes", "bold")], []]
@@ -158,9 +155,15 @@ class CallbackModule(CallbackBase):
         if len(self.reports) + len(silent) + len(untouched) > 1 or unreachable:
             reports = [report for _host, report in sorted(self.reports.items())]
             lines += [fleet_line(reports, sorted(stopped), silent, unreachable, untouched), []]
+        stopped.update((host, LEFT_OUT) for host in untouched if self._seemed_good(host))
+        silences = self._silences(silent, unreachable, untouched) if self.pages else {}
         for path in self.pages:
-            lines += [self._page(path, stopped, self._silences(silent, unreachable, untouched)), []]
+            lines += [self._page(path, stopped, silences), []]
         self._print(lines)
+
+    def _seemed_good(self, host: str) -> bool:
+        """Judged well, which says nothing any more of a host that failed or was left out later."""
+        return host in self.reports and bool(self.reports[host]["exit_code"] < 2)
 
     def _silences(
         self, silent: Sequence[str], unreachable: Sequence[str], untouched: Sequence[str]

@@ -222,6 +222,21 @@ def test_the_page_says_why_hosts_have_no_report(tmp_path: Path) -> None:
     }
 
 
+def test_a_host_that_was_judged_and_had_no_turn_is_on_the_page_once(tmp_path: Path) -> None:
+    page = tmp_path / "readiness.html"
+    run = Run()
+    for host in ("n1", "n2"):
+        run.ok(host, {"report": judged(host, "ready_host"), "report_page": str(page), "report_files": {}})
+    run.play(["1"])
+    run.turn("n1")
+    run.finish()
+    found = re.search(r'id="fleet">(.*?)</script>', page.read_text(encoding="utf-8"))
+    assert found
+    told = json.loads(found[1])
+    assert told["silent"] == []
+    assert told["stopped"] == {"n2": summary.LEFT_OUT}
+
+
 def test_a_page_that_cannot_be_written_is_said_and_nothing_more(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     run = Run()
