@@ -12,7 +12,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps
 DOCUMENTATION = r"""
 name: container_build
 author: The gpuready authors (@gpuready)
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: What a build of an image said in the end
 description:
   - Pure. Of the log of C(docker buildx build) the words of the step that failed, and the builder's error.

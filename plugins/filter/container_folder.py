@@ -12,7 +12,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps
 DOCUMENTATION = r"""
 name: container_folder
 author: The gpuready authors (@gpuready)
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Why a container's user could not work in a folder of the host
 description:
   - Pure. Judges a folder by its owner and mode. Access lists are not known here.

@@ -12,7 +12,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps
 DOCUMENTATION = r"""
 name: container_images
 author: The gpuready authors (@gpuready)
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Our images that only certain containers use
 description:
   - Pure. The images of dev containers that no other container uses, and that may go together with these.

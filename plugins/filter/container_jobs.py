@@ -12,7 +12,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps
 DOCUMENTATION = r"""
 name: container_jobs
 author: The gpuready authors (@gpuready)
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: What people run in a dev container
 description:
   - Pure. The processes of a dev container that are none of its own services, such as logins, shells, kernels of

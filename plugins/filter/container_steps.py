@@ -12,7 +12,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps
 DOCUMENTATION = r"""
 name: container_steps
 author: The gpuready authors (@gpuready)
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: What is left to do for the dev containers of a machine
 description:
   - Pure. Holds the specifications of dev containers against the facts, and gives the conditions of the tasks of the

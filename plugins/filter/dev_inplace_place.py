@@ -12,7 +12,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env import 
 DOCUMENTATION = r"""
 name: dev_inplace_place
 author: The gpuready authors (@gpuready)
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Where a development environment lies on a rented container
 description:
   - Pure. Finds the data disk of the provider, whose system disk is small and often lost.

@@ -13,7 +13,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env import 
 DOCUMENTATION = r"""
 name: dev_inplace_steps
 author: The gpuready authors (@gpuready)
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: What there is to do for a development environment on a rented container
 description:
   - Pure. Makes of facts and specification what the tasks of the role C(dev_inplace) are given.

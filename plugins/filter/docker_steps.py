@@ -12,7 +12,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.docker_steps im
 DOCUMENTATION = r"""
 name: docker_steps
 author: The gpuready authors (@gpuready)
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: What is left to do for the Docker Engine of a machine
 description:
   - Pure. Holds the inputs of the role C(docker_engine) against the facts, and gives the conditions of its tasks, the

@@ -13,7 +13,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.fleet import ba
 DOCUMENTATION = r"""
 name: fleet_batches
 author: The gpuready authors (@gpuready)
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Sizes of batches for the keyword serial of a play
 description:
   - Takes what a person may write on the command line (V(5), V(20%), V(1,5,50%)) or a list, and returns the list that

@@ -12,7 +12,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps im
 DOCUMENTATION = r"""
 name: mirror_proxy
 author: The gpuready authors (@gpuready)
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: The proxy of the inventory for one more tool
 description:
   - Pure. Reads C(gpuready_mirror_proxy) and adds to what needs no proxy this machine and the mirrors that the tool

@@ -12,7 +12,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps im
 DOCUMENTATION = r"""
 name: mirror_steps
 author: The gpuready authors (@gpuready)
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Which mirrors a machine gets
 description:
   - Pure. Holds the inputs of the role C(mirrors) against the facts, the catalogue of mirrors and what was measured

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: ssh_commands
 short_description: Rented machines from the login commands that their owners show
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The gpuready authors (@gpuready)
 description:

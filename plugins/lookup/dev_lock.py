@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: dev_lock
 short_description: The lock of the Python packages of a development environment
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Says for each specification where its lock is. The user's own (C(dev_python.lock)) goes first, then a lock of the
     collection that was made from the same inputs, then the file that M(gpuready.bootstrap.python_lock) makes of them.

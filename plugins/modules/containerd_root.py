@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: containerd_root
 short_description: Say where containerd keeps images
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Sets the key C(root) in containerd's C(config.toml), and nothing else; the rest stays byte for byte. With its image
     store, the default of fresh hosts from Docker 29 on, images lie there and not in Docker's C(data-root).

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: dev_env_export
 short_description: Say what is in a Python environment, and what of it another machine can get
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Asks the environment's own Python, on this machine or in a container, and changes nothing but O(archive).
   - The result goes into M(gpuready.bootstrap.python_lock), which finds the hashes. C(playbooks/export_env.yml) does

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: dev_env_import
 short_description: Install a lock into a Python environment that is there, or unpack one of conda
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Brings an environment, on this machine or in a running container, to the versions of a lock, each file checked by
     its hash. Packages that the lock does not name stay.

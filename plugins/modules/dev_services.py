@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: dev_services
 short_description: Run programs under a supervisord of their own, on a machine without systemd
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Writes a configuration, starts supervisord with it, and waits until the programs answer. A supervisord of somebody
     else is not touched.

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: dev_stages
 short_description: Run the stages of a dev environment whose stamp differs, in their order
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - A stage is a bash script with all that goes into it. Its stamp is a digest of that and of the stamps of the stages
     that it is after. A script runs if its stamp differs from the one that its last good end has left, if a path that it

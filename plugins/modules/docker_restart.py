@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: docker_restart
 short_description: Restart Docker once, if a change of daemon.json waits for it, or go back to the former file
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Does nothing unless the running daemon is older than a change that M(gpuready.bootstrap.docker_daemon) made, or than
     one of the files in O(watched). Whatever was changed, and by whomever, one restart serves it.

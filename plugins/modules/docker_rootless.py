@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: docker_rootless
 short_description: Give accounts a Docker Engine of their own, without root
-version_added: 0.3.0
+version_added: 0.1.0
 description:
   - Writes one unit for the systemd of users (C(/etc/systemd/user/docker.service)), lets each named account keep its
     services without a login, and enables and starts the unit for it. An account that has a unit of that name in its

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: docker_users
 short_description: Let named accounts use Docker
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Puts accounts into the group that may use the engine's socket, which is as much as giving them root. Only accounts
     that are named, and that exist.

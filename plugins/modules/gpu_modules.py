@@ -45,7 +45,6 @@ options:
     type: str
     choices: [refuse, leave]
     default: refuse
-    version_added: 0.2.0
 attributes:
   check_mode:
     details: Whether the driver is free after its services have stopped is only known then.

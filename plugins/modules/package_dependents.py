@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: package_dependents
 short_description: Say which other packages the removal of packages would take along
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Package managers remove what depends on a package together with it, and Ansible's modules do not ask.
   - Asks C(apt-get --simulate remove), or C(rpm --erase --test) where there is no apt. Changes nothing.

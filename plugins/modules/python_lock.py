@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: python_lock
 short_description: Lock Python packages with hashes
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Resolves requirements with C(uv) and writes all packages, exact and with the hashes of their files. No package is
     downloaded, only its metadata.

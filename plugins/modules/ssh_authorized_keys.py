@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: ssh_authorized_keys
 short_description: Let keys log in to named accounts
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Adds public keys to the file that sshd reads for an account (C(AuthorizedKeysFile)). Lines of others stay as they
     are, unless an account is V(exclusive).

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: sshd_settings
 short_description: Settings of sshd in a drop-in, without locking anybody out
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Writes a drop-in of C(sshd_config) and reloads sshd. Before anything is written, sshd itself reads a copy of all
     of its settings with the change in it (C(sshd -t), C(sshd -T)). Refused is what sshd does not take, a value that

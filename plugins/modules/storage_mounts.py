@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 ---
 module: storage_mounts
 short_description: Mounts for models and data, at once and at each boot
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Writes entries of C(/etc/fstab) for NFS, CephFS, S3 (s3fs), disks and bind mounts, with options that never hold up a
     boot, and mounts them. Lines of others stay byte for byte.
