@@ -226,14 +226,14 @@ function aroundHost(command, name) {
   return null;
 }
 
-// Hosts with the same next command, but for their name, get one command for all of them.
 // a few reasons tell enough: a hundred hosts may each have one of their own
 function silentNotes(hosts) {
   const all = [...new Set(hosts.map(silentText))];
   return all.slice(0, 4).map((text, at) => make('p.note', null, text, at === 3 && all.length > 4 ? ' …' : ''));
 }
 
-// The worst comes first, then what helps the most hosts.
+// Hosts with the same next command, but for their name, get one command for all of them. The worst comes first, then what
+// helps the most hosts.
 function nextSteps(hosts) {
   const groups = new Map();
   for (const host of hosts.filter((one) => one.next.command || one.kind === 'stopped')) {
