@@ -297,7 +297,7 @@ class CallbackModule(Default):
         said = self._run_is_verbose(result) and not (result.task.loop and "results" in found)
         if said:
             self._live.message(host, title, "", changed, found)
-        self._live.well(host, title, changed and not said)
+        self._live.well(host, title, changed, told=said)
 
     def v2_runner_on_skipped(self, result: CallbackTaskResult) -> None:
         if self._live:

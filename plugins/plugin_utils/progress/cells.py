@@ -42,6 +42,17 @@ def fit(text: str, room: int) -> str:
     return text[:low].rstrip() + CUT
 
 
+def fit_middle(text: str, room: int) -> str:
+    """A name, cut in its middle where it is too wide: names of hosts begin alike and end in what tells them apart."""
+    if width(text) <= room or room < 5:
+        return fit(text, room)
+    head = fit(text, (room - 1) // 3 + 1)
+    start = len(head)
+    while width(text[start:]) > room - width(head):
+        start += 1
+    return head + text[start:]
+
+
 def pad(text: str, room: int) -> str:
     text = fit(text, room)
     return text + " " * max(0, room - width(text))
@@ -64,9 +75,9 @@ def fit_line(line: Line, room: int) -> Line:
     return kept
 
 
-def spread(left: Line, right: Line, room: int) -> Line:
-    """Left and right with space between them. The left gives way, unless too little of it would be left."""
-    if line_width(right) > room // 2:
+def spread(left: Line, right: Line, room: int, share: int | None = None) -> Line:
+    """Left and right with space between them. The left gives way, unless the right takes more than its share: half."""
+    if line_width(right) > (room // 2 if share is None else share):
         right = []
     space = room - line_width(right) - (1 if right else 0)
     left = fit_line(left, space)

@@ -62,19 +62,20 @@ class Live:
         with self._lock:
             self.run.host_item(host, label)
 
-    def well(self, host: str, title: str, changed: bool) -> None:
-        """A task has ended without failure."""
+    def well(self, host: str, title: str, changed: bool, told: bool = False) -> None:
+        """A task has ended without failure. told: a message of it has said already that it changed something."""
         with self._lock:
             seconds = self.run.host_ended(host, "changed" if changed else "ok", self._now())
             many = self._many(title)
-            if changed and many:
+            if changed and many and not told:
                 self.run.task.changed.append((host, seconds))
-        if changed and not many:
+        if changed and not many and not told:
             self._say([render.event_line(self._changed(), "yellow", host, title, seconds)])
 
     def badly(self, host: str, title: str, result: Mapping[str, Any], outcome: str, ignored: bool = False) -> None:
         with self._lock:
-            seconds = self.run.host_ended(host, "ignored" if ignored else outcome, self._now())
+            changed = bool(result.get("changed")) and outcome == FAILED
+            seconds = self.run.host_ended(host, "ignored" if ignored else outcome, self._now(), changed)
         word, style = ("failed, ignored", "yellow") if ignored else (BAD[outcome], "bold red")
         self._tell(render.event_line(word, style, host, title, seconds), host, title, said_lines(result))
 

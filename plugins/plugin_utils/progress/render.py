@@ -11,6 +11,7 @@ from collections import Counter
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.progress.cells import (
     Line,
     fit_line,
+    fit_middle,
     line_width,
     pad,
     spread,
@@ -100,10 +101,8 @@ def frame(run: Run, now: float, columns: int, rows: int, moving: bool = True) ->
             lines += _full(run, host, hosts, now, room, moving, roomy=3 * len(hosts) <= space)
     elif len(hosts) <= space:
         lines += [_one_line(run, host, hosts, now, room, moving) for host in hosts]
-    elif space >= 3:
-        lines += _many(run, hosts, now, room, space, moving)
     elif space >= 1:
-        lines += [_counts(run, hosts, "", room)]
+        lines += _many(run, hosts, now, room, space, moving)
     lines = lines[:budget]
     # air between what scrolls and what stays
     lines = [[], *lines] if len(lines) < budget else lines
@@ -123,20 +122,33 @@ def _header(run: Run, now: float, room: int, moving: bool) -> Line:
             left.append((f"  hosts {min(here)}{last} of {len(plan.all_hosts)}", "dim"))
     if run.check:
         left.append(("  check mode", "yellow"))
-    right: Line = []
+    right = _figures(run, now, room, moving)
+    # of a failure must be read, whatever else gives way
+    return spread(left, right, room, share=room if any(style == "bold red" for _text, style in right) else room // 2)
+
+
+def _figures(run: Run, now: float, room: int, moving: bool) -> Line:
+    """Failures, changes, time so far and time ahead; on a narrow terminal the last ones go first, failures never."""
     # hosts, not tasks: one that a rescue block has saved goes on
-    if lost := sum(host.lost for host in run.hosts.values()):
-        right.append((f"{lost} failed  ", "bold red"))
-    if run.changed:
-        right.append((f"{run.changed} {'would change' if run.check else 'changed'}  ", "yellow"))
-    right.append((clock(run.elapsed(now)), "bold"))
+    lost = sum(host.lost for host in run.hosts.values())
+    failed = (f"{lost} failed", "bold red") if lost else ("", "")
+    word = "would change" if run.check else "changed"
+    changed = (f"{run.changed} {word}", "yellow") if run.changed else ("", "")
+    time = (clock(run.elapsed(now)), "bold")
     remaining = run.remaining(now) if moving else None
-    if remaining is not None and remaining > 1:
-        right.append((f"  {about(remaining)} left", "dim"))
-    while right[1:] and line_width(right) > room // 2:
-        # the time is what a person looks for
-        right = [part for part in right if part[1] in ("bold", "dim")] if right[0][1] not in ("bold",) else right[:1]
-    return spread(left, right, room)
+    left = (f"{about(remaining)} left", "dim") if remaining is not None and remaining > 1 else ("", "")
+    for parts in (
+        (failed, changed, time, left),
+        (failed, changed, time),
+        (failed, time),
+        (failed,) if lost else (time,),
+    ):
+        line: Line = []
+        for text, style in filter(lambda part: part[0], parts):
+            line += [*([("  ", "")] if line else []), (text, style)]
+        if line_width(line) <= room // 2:
+            break
+    return line
 
 
 def _name_room(hosts: list[Host], room: int) -> int:
@@ -153,7 +165,7 @@ def _head(run: Run, host: Host, hosts: list[Host], now: float, room: int, moving
     names = _name_room(hosts, room)
     bars = max(4, min(MAX_BAR, (room - names) // 3))
     name_style = "bold" if host.status in (RUNNING, FAILED, UNREACHABLE) else ""
-    line: Line = [(f"{sign} ", colour), (pad(clean(host.name), names), name_style), (" ", "")]
+    line: Line = [(f"{sign} ", colour), (pad(fit_middle(clean(host.name), names), names), name_style), (" ", "")]
     number, of, _name = run.step(host)
     line += gauge(run.fraction(host, now), bars, colour)
     if of > 1:
@@ -236,19 +248,21 @@ def _one_line(
 
 def _many(run: Run, hosts: list[Host], now: float, room: int, space: int, moving: bool) -> list[Line]:
     """Failed hosts first, then the slowest; the rest as a count."""
-    lost = [host for host in hosts if host.lost]
+    lost = sorted((host for host in hosts if host.lost), key=lambda host: host.since)
     going = [host for host in hosts if host.status == RUNNING]
     # who is behind, and among them who has been at it for longest
     going.sort(key=lambda host: (host.slot, host.since))
     lines: list[Line] = []
-    if not run.plan.free and run.task.title:
+    if space >= 2 and not run.plan.free and run.task.title:
         title, _waits = split_title(run.task.title)
         lines.append(
-            spread([(title, "cyan")], [(f"{min(run.task.ended, len(hosts))} of {len(hosts)} hosts", "dim")], room)
+            spread([(title, "cyan")], [(f"{run.task.ended} of {max(run.task.of, run.task.ended)} hosts", "dim")], room)
         )
     rows = space - len(lines) - 1
-    shown = lost[-max(1, rows // 2) :] if lost else []
-    shown += going[: rows - len(shown)]
+    # those that failed last, and more of them where few are at work
+    most = max(1, rows // 2, rows - len(going)) if rows > 0 else 0
+    shown = lost[-most:] if most else []
+    shown += going[: max(0, rows - len(shown))]
     for host in shown:
         lines.append(_one_line(run, host, shown, now, room, moving, bool(lines) and host.title == run.task.title))
     named = {host.name for host in shown}
@@ -257,10 +271,17 @@ def _many(run: Run, hosts: list[Host], now: float, room: int, space: int, moving
 
 
 def _counts(run: Run, hosts: list[Host], prefix: str, room: int) -> Line:
-    order = ((RUNNING, "running", ""), (WAITING, "waiting", ""), (IDLE, "idle", ""), (DONE, "done", "green"))
+    order = (
+        (FAILED, "failed", "red"),
+        (UNREACHABLE, "unreachable", "red"),
+        (RUNNING, "running", ""),
+        (WAITING, "waiting", ""),
+        (IDLE, "idle", ""),
+        (DONE, "done", "green"),
+    )
     parts: Line = []
     counted = Counter(host.status for host in hosts)
-    for status, word, style in (*order, (FAILED, "failed", "red"), (UNREACHABLE, "unreachable", "red")):
+    for status, word, style in order:
         if count := counted[status]:
             # in lock-step an idle host has done the task, and waits for the others
             said = "finished it" if status == IDLE and not run.plan.free else word
@@ -345,7 +366,7 @@ def _recap_line(name: str, count: dict[str, int], names: int, word: str) -> Line
     changed = count.get("changed", 0)
     return [
         sign,
-        (pad(clean(name), min(names, 40)), ""),
+        (pad(fit_middle(clean(name), min(names, 40)), min(names, 40)), ""),
         *bad,
         (f"  {changed} {word}", "yellow" if changed else "dim"),
         *others,

@@ -84,6 +84,8 @@ class Task:
     began: float = 0.0
     started: int = 0
     ended: int = 0
+    # hosts that come to it: those that failed before do not
+    of: int = 0
     # (host, seconds) of those that it has changed
     changed: list[tuple[str, float]] = field(default_factory=list)
 
@@ -140,7 +142,8 @@ class Run:
                 host.title = host.key = ""
 
     def task_started(self, title: str, now: float) -> None:
-        self.task = Task(title=title, began=now)
+        coming = sum(not self.hosts[name].lost for name in self.plan.hosts)
+        self.task = Task(title=title, began=now, of=coming)
 
     def host_started(self, name: str, task: str, key: str, title: str, now: float, detail: str = "") -> None:
         host = self.hosts.setdefault(name, Host(name, since=now))
@@ -151,6 +154,7 @@ class Run:
         if host.lost:
             # a rescue block goes on with it
             host.spoiled = True
+            self.task.of += 1
         host.status, host.key, host.title, host.since = RUNNING, key, title, now
         host.detail, host.attempt, host.tries, host.items, host.item = detail, "", 1, 0, ""
         self.task.started += 1
@@ -169,8 +173,11 @@ class Run:
             # the next item is tried anew
             host.attempt, host.tries = "", 1
 
-    def host_ended(self, name: str, outcome: str, now: float) -> float:
-        """The task in hand has ended: ok, changed, ignored, failed, unreachable. Returns the seconds it took."""
+    def host_ended(self, name: str, outcome: str, now: float, changed: bool = False) -> float:
+        """The task in hand has ended: ok, changed, ignored, failed, unreachable. Returns the seconds it took.
+
+        changed: an ignored failure has changed something before it failed; Ansible's recap counts it, too.
+        """
         host = self.hosts.setdefault(name, Host(name, since=now))
         running = host.status == RUNNING
         seconds = max(0.0, now - host.since) if running else 0.0
@@ -181,7 +188,7 @@ class Run:
             host.status = outcome
         elif running:
             host.status = IDLE
-        if outcome == "changed":
+        if outcome == "changed" or (outcome == "ignored" and changed):
             host.changed += 1
             host.touched = True
             self.changed += 1

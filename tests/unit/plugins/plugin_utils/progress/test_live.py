@@ -116,3 +116,17 @@ def test_items_ignored_failures_and_unreachable_hosts() -> None:
         "    Connection refused",
     ]
     assert scene.live.run.tally() == {"waiting": 0, "running": 0, "idle": 1, "failed": 0, "unreachable": 1, "done": 0}
+
+
+def test_changes_are_counted_as_the_recap_counts_them() -> None:
+    """An ignored failure that changed something, and a message of a task that did."""
+    scene = Scene(FEW)
+    scene.task("Install")
+    scene.live.badly("gpu01", "Install", {"changed": True, "msg": "no"}, "failed", ignored=True)
+    scene.live.message("gpu02", "Install", "", True, {"msg": "seen", "changed": True})
+    scene.live.well("gpu02", "Install", True, told=True)
+    assert scene.live.run.changed == 2
+    assert sum(line.startswith("changed") for line in scene.said) == 1
+    # Ansible counts no change of a failure that is not ignored
+    scene.live.badly("gpu01", "Install", {"changed": True}, "failed")
+    assert scene.live.run.changed == 2

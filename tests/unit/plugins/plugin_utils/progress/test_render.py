@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -88,6 +89,59 @@ def test_every_size(columns: int, rows: int, count: int) -> None:
     assert any("主机0" in line or "hosts" in line for line in text(lines)) or rows < 5
 
 
+def many_of_which_some_failed(minutes: int = 70) -> tuple[Run, float]:
+    """13 of 40 hosts have failed in an earlier task; the others are at another one."""
+    names = tuple(f"cn-shanghai-pudong-lingang-rack07-gpu{n:03}" for n in range(40))
+    run = at_work(replace(PLAN, hosts=names, forks=40), "t1", "Another one")
+    for number, name in enumerate(names):
+        run.host_ended(name, "changed" if number % 3 else "failed" if number % 6 else "unreachable", 12 + number)
+    run.hosts[names[39]].status = "idle"
+    run.task_started("The last one", 60)
+    for number, name in enumerate(names):
+        if number % 3 or number == 39:
+            run.host_started(name, "t2", "k2", "The last one", 60)
+            if number % 2:
+                run.host_ended(name, "ok", 70)
+    run.estimates.tasks.update({f"slot:k{n}": {"changed": 900.0} for n in range(8)})
+    return run, 60.0 * minutes
+
+
+@pytest.mark.parametrize("columns", [20, 39, 59, 79, 120])
+@pytest.mark.parametrize("rows", [8, 10, 14, 24])
+def test_the_header_always_tells_of_failures(columns: int, rows: int) -> None:
+    run, now = many_of_which_some_failed()
+    header = text(render.frame(run, now, columns, rows))[0] or text(render.frame(run, now, columns, rows))[1]
+    assert "13 failed" in header
+    # what gives way: first the time ahead, then the changes
+    assert "changed" in header or "left" not in header
+
+
+def test_few_rows_name_the_task_and_count_the_failed_first() -> None:
+    run, now = many_of_which_some_failed()
+    picture = text(render.frame(run, now, 39, 10, moving=False))
+    assert picture == [
+        "The road             13 failed  1:10:00",
+        "The last one             14 of 27 hosts",
+        "  40 hosts: 6 failed, 7 unreachable, 1…",
+    ]
+
+
+def test_a_task_counts_the_hosts_that_come_to_it() -> None:
+    run, now = many_of_which_some_failed()
+    for name, host in run.hosts.items():
+        if host.status == "running":
+            run.host_ended(name, "ok", now)
+    assert any(line.endswith("27 of 27 hosts") for line in text(render.frame(run, now, 79, 24)))
+
+
+def test_the_end_of_a_long_name_is_seen() -> None:
+    run, now = many_of_which_some_failed()
+    rows = [line for line in text(render.frame(run, now, 79, 24)) if "━" in line or "──" in line]
+    names = [line.split()[1] for line in rows]
+    assert len(names) > 8 and len(set(names)) == len(names)
+    assert all(re.fullmatch(r"cn-sha.*….*gpu\d{3}", name) for name in names)
+
+
 def test_check_mode_would_change() -> None:
     run = Run(Estimates(), check=True)
     run.play_started(PLAN, 0)
@@ -155,6 +209,14 @@ def test_cut_text_fits(value: str, room: int) -> None:
     assert cells.width(cells.pad(value, room)) == room
     if cells.width(value) <= room:
         assert cells.fit(value, room) == value
+
+
+@given(st.text(max_size=60), st.integers(0, 40))
+def test_a_name_cut_in_the_middle_fits(value: str, room: int) -> None:
+    value = titles.clean(value)
+    assert cells.width(cells.fit_middle(value, room)) <= room
+    if cells.width(value) <= room:
+        assert cells.fit_middle(value, room) == value
 
 
 @given(st.lists(st.tuples(st.text(max_size=9), st.just("")), max_size=6), st.integers(0, 40))
