@@ -10,8 +10,10 @@ host that nobody manages yet. It reads and changes nothing; the files named on i
 from __future__ import annotations
 
 import argparse
+import codecs
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -32,6 +34,8 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.repor
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import LANGUAGES
 
 USAGE = 64  # EX_USAGE of sysexits.h
+# what stands for a sign of the report where the terminal's encoding lacks it
+PLAINER = {"✓": "+", "✗": "x", "–": "-", "—": "-", "─": "-", "·": "-", "→": "->", "…": "...", "“": '"', "”": '"'}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -66,7 +70,37 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 def _language() -> str:
     words = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    return "zh" if next((word for word in words if word), "").lower().startswith("zh") else "en"
+    wants_chinese = next((word for word in words if word), "").lower().startswith("zh")
+    return "zh" if wants_chinese and _can_show("就绪") else "en"
+
+
+def _can_show(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def plainer(error: UnicodeError) -> tuple[str, int]:
+    """What is written in place of characters that the terminal's encoding lacks; see codecs.register_error."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(PLAINER.get(char, "?") for char in error.object[error.start : error.end]), error.end
+
+
+def tell(text: str, document: bool = False) -> None:
+    """Write to the standard output. `document`: for a program, thus UTF-8 in any locale."""
+    try:
+        if document:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+        else:
+            sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # whoever reads has enough (`| head`), which changes no verdict; Python flushes the rest at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run_command(args: Sequence[str], environ_update: Mapping[str, str], **_ignored: Any) -> tuple[int, bytes, bytes]:
@@ -107,7 +141,7 @@ def write_outputs(options: argparse.Namespace, report: Mapping[str, Any], snapsh
     for name, make in makers.items():
         target = getattr(options, name)
         if target == "-":
-            sys.stdout.write(make())
+            tell(make(), document=True)
         elif target:
             whole_file.write(Path(target), make())
     if options.html:
@@ -118,17 +152,29 @@ def write_outputs(options: argparse.Namespace, report: Mapping[str, Any], snapsh
 
 def show(report: Mapping[str, Any], show_all: bool) -> None:
     width = min(shutil.get_terminal_size((100, 24)).columns, 160)
-    print(terminal.plain(terminal.report_lines(report, width=width, show_all=show_all)))
+    tell(terminal.plain(terminal.report_lines(report, width=width, show_all=show_all)) + "\n")
+
+
+def again(options: argparse.Namespace) -> str:
+    """The command that judges the same thing by the same measure once more."""
+    given = {name: getattr(options, name) for name in ("snapshot", "policy", "stages")}
+    return shlex.join(
+        ["python3", sys.argv[0], *(word for name in given if given[name] for word in (f"--{name}", given[name]))]
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 ready, 1 with warnings, 2 not ready, 3 unknown, 64 bad input; with --nhc 0 or 1."""
+    codecs.register_error("plainer", plainer)
+    # others than a text file stand here in tests
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="plainer")
     options = arguments(sys.argv[1:] if argv is None else argv)
     try:
         snapshot = snapshot_of(options)
         if options.diff:
             for item in diff.changes(readiness_files.load_snapshot(Path(options.diff)), snapshot):
-                print(f"{item['path']}: {item['was']} -> {item['now']}")
+                tell(f"{item['path']}: {item['was']} -> {item['now']}\n")
             return 0
         stages = options.stages.split(",") if options.stages else list(map(str, Stage))
         report = judge(
@@ -137,7 +183,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stages=stages,
             policy=policy_of(options, snapshot),
             language=options.language,
-            again=f"python3 {sys.argv[0]}",
+            again=again(options),
         )
         write_outputs(options, report, snapshot)
     except (OSError, ValueError) as error:
@@ -145,7 +191,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE
     if options.nhc:
         line, status = nhc(report)
-        sys.stdout.write(line)
+        tell(line)
         return status
     if "-" not in (options.save, options.json, options.junit, options.prometheus):
         show(report, options.all)

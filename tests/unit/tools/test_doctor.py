@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -61,6 +62,58 @@ def test_this_machine_is_read_and_judged(doctor: Path, tmp_path: Path) -> None:
     assert done.returncode in (0, 1, 2, 3), done.stderr
     assert json.loads(saved.read_text(encoding="utf-8"))["schema"] == "gpuready.snapshot/1"
     assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["exit_code"] == done.returncode
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1", "gbk", "utf-8"])
+@pytest.mark.parametrize("more", [(), ("--all",), ("--language", "zh")])
+def test_any_encoding_of_a_terminal_gives_the_report_and_its_status(
+    doctor: Path, encoding: str, more: tuple[str, ...]
+) -> None:
+    argv = [sys.executable, "-S", str(doctor), "--snapshot", str(SNAPSHOTS / "many_faults.json"), *more]
+    variables = {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": encoding}
+    done = subprocess.run(argv, capture_output=True, check=False, env=variables)
+    assert (done.returncode, done.stderr) == (2, b"")
+    text = done.stdout.decode(encoding)
+    assert text.count("\n") > 20
+    if encoding == "ascii" and not more:
+        assert "  x driver" in text and "?" not in text.replace("? ", "")
+
+
+def test_a_language_that_the_terminal_cannot_show_is_not_taken_from_the_locale(doctor: Path) -> None:
+    argv = [sys.executable, "-S", str(doctor), "--snapshot", str(SNAPSHOTS / "bare_host.json")]
+    for encoding, says in (("ascii", "NOT READY"), ("gbk", "未就绪")):
+        variables = {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": encoding, "LANG": "zh_CN.UTF-8"}
+        done = subprocess.run(argv, capture_output=True, check=False, env=variables)
+        assert says in done.stdout.decode(encoding), done.stderr
+
+
+def test_documents_are_utf_8_in_any_locale(doctor: Path) -> None:
+    argv = [sys.executable, "-S", str(doctor), "--snapshot", str(SNAPSHOTS / "bare_host.json"), "--json", "-"]
+    variables = {"PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(argv, capture_output=True, check=False, env=variables)
+    assert done.returncode == 2, done.stderr
+    assert json.loads(done.stdout)["results"][0]["message_zh"].isascii() is False
+
+
+@pytest.mark.parametrize("more", [("--all",), ("--json", "-")])
+def test_a_reader_that_has_enough_changes_nothing(doctor: Path, more: tuple[str, ...]) -> None:
+    argv = [sys.executable, "-S", str(doctor), "--snapshot", str(SNAPSHOTS / "many_faults.json"), *more]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (2, b"")
+
+
+def test_judging_again_judges_the_same(doctor: Path, tmp_path: Path) -> None:
+    (tmp_path / "my policy.json").write_text('{"cpus_min": 9999}', encoding="utf-8")
+    given = ["--snapshot", str(SNAPSHOTS / "ready_host.json"), "--policy", str(tmp_path / "my policy.json")]
+    given += ["--stages", "preflight,driver"]
+    done = run(doctor, *given, "--json", "-")
+    report = json.loads(done.stdout)
+    assert shlex.join(["python3", str(doctor), *given]) in {
+        result["remedy"]["command"] for result in report["results"] if result["remedy"]
+    }
 
 
 def test_nhc_prints_one_line_or_nothing(doctor: Path) -> None:
