@@ -37,14 +37,29 @@ def _suite(report: Mapping[str, Any], stage: str, language: str) -> ET.Element:
         suite.set(key, str(sum(result["status"] == status for result in results)))
     if report.get("collected_at"):
         suite.set("timestamp", _clean(report["collected_at"]).rstrip("Z"))
-    for result in results:
-        suite.append(_case(report, result, language))
+    for name, result in zip(_names(results), results):
+        suite.append(_case(report, name, result, language))
     return suite
 
 
-def _case(report: Mapping[str, Any], result: Mapping[str, Any], language: str) -> ET.Element:
-    entity = f"[{result['entity']}]" if result["entity"] else ""
-    case = ET.Element("testcase", name=_clean(f"{result['id']}{entity}"), classname=_clean(report["host"]), time="0")
+def _names(results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A name for each case, each once: CI systems keep one of two cases that are named alike.
+
+    Such are findings on several environments of one container; the later ones are numbered, in the order of the checks.
+    """
+    names: list[str] = []
+    for result in results:
+        name = _clean(f"{result['id']}[{result['entity']}]" if result["entity"] else result["id"])
+        number, unique = 1, name
+        while unique in names:
+            number += 1
+            unique = f"{name} #{number}"
+        names.append(unique)
+    return names
+
+
+def _case(report: Mapping[str, Any], name: str, result: Mapping[str, Any], language: str) -> ET.Element:
+    case = ET.Element("testcase", name=name, classname=_clean(report["host"]), time="0")
     message = said(result, "message", language)
     detail = _clean("\n".join([message, *remedy_lines(result, language)]))
     if result["status"] == "fail":

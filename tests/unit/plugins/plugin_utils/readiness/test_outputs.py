@@ -34,6 +34,20 @@ def test_junit_holds_every_result_once(base: str, snapshot: Maker) -> None:
         assert "$ ansible" in (failure.text or "")
 
 
+def test_junit_names_each_case_once() -> None:
+    """Two environments of one container, of which the second fails."""
+    shape = {"id": "DEV-TORCH-CUDA", "stage": "dev", "entity": "dev", "message": "x", "remedy": None}
+    results = [{**shape, "status": status} for status in ("pass", "fail", "pass")]
+    results.append({**shape, "status": "pass", "id": "DEV-TORCH"})
+    root = ET.fromstring(junit([{"host": "h", "stages": ["dev"], "results": results, "collected_at": None}]))
+    assert [(case.get("name"), next(child.tag for child in case)) for case in root.iter("testcase")] == [
+        ("DEV-TORCH-CUDA[dev]", "system-out"),
+        ("DEV-TORCH-CUDA[dev] #2", "failure"),
+        ("DEV-TORCH-CUDA[dev] #3", "system-out"),
+        ("DEV-TORCH[dev]", "system-out"),
+    ]
+
+
 def test_junit_speaks_chinese(snapshot: Maker) -> None:
     report = judge(snapshot("bare_host"), host="gpu01", language="zh")
     text = junit([report], "zh")
