@@ -135,6 +135,8 @@ class ActionModule(ActionBase):
                 " choose another folder (readiness_report_dir)"
             )
         inventory = _inventory(variables.get("ansible_inventory_sources"))
+        # of a host that this inventory does not hold, the commands have a placeholder: `-l` would find nothing
+        known = set((variables.get("groups") or {}).get("all") or ())
         try:
             snapshots = readiness_files.load_folder(folder)
             judged = [
@@ -144,7 +146,7 @@ class ActionModule(ActionBase):
                         host=name,
                         stages=args["stages"],
                         policy=policy,
-                        inventory=inventory,
+                        inventory=inventory if name in known else (),
                         language=args["language"],
                     ),
                     snapshot,

@@ -95,6 +95,20 @@ def test_a_saved_snapshot_is_judged_without_the_host() -> None:
     assert result["report"]["stages"] == ["preflight"]
 
 
+def test_a_snapshot_of_a_foreign_host_names_no_inventory(tmp_path: Path) -> None:
+    for name in ("gpu01", "foreign"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(load("bare_host")), encoding="utf-8")
+    result, _module = run(
+        {"snapshots": str(tmp_path)},
+        ansible_inventory_sources=[str(Path.cwd() / "inventories" / "lab")],
+        groups={"all": ["gpu01", "localhost"]},
+    )
+    commands = {host: report["next"]["command"] for host, report in result["reports"].items()}
+    assert "-i inventories/lab -l gpu01 " in commands["gpu01"]
+    assert "-i <inventory> -l foreign " in commands["foreign"]
+    assert "inventories/lab" not in json.dumps(result["reports"]["foreign"])
+
+
 def test_dev_containers_are_those_that_were_asked_for() -> None:
     none, _module = run({"facts": {"dev": []}, "enforce": False}, gathered("ready_host"))
     assert {r["status"] for r in none["report"]["results"] if r["stage"] == "dev"} == {"skip"}
