@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,8 +30,14 @@ _NOT_SNAPSHOTS = (".report.json", ".last_ready.json")
 
 
 def file_stem(host: str) -> str:
-    """An inventory name may hold a slash or dots; a file name of ours may not leave its folder."""
-    return "".join(char if char.isalnum() or char in "._-" else "_" for char in host).lstrip(".") or "host"
+    """An inventory name may hold a slash or dots; a file name of ours may not leave its folder.
+
+    A name that is changed gets a digest of itself, so that "gpu 1" and "gpu_1" have files of their own.
+    """
+    stem = "".join(char if char.isalnum() or char in "._-" else "_" for char in host).lstrip(".") or "host"
+    if stem == host:
+        return stem
+    return f"{stem}-{hashlib.sha256(host.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 def as_json(data: Any) -> str:

@@ -48,7 +48,7 @@ def test_a_plan_is_written_whole_under_the_name_of_its_host(tmp_path: Path) -> N
     target = tmp_path / "new" / "plans"
     made = [plan("gpu01"), plan("../rack/gpu02")]
     files = plan_files.write(target, made)
-    assert sorted(os.listdir(target)) == ["_rack_gpu02.json", "gpu01.json"]
+    assert sorted(os.listdir(target)) == ["_rack_gpu02-ed0e18d8.json", "gpu01.json"]
     assert files["gpu01"] == str(target / "gpu01.json")
     written = (target / "gpu01.json").read_text(encoding="utf-8")
     assert json.loads(written) == made[0]
@@ -57,7 +57,7 @@ def test_a_plan_is_written_whole_under_the_name_of_its_host(tmp_path: Path) -> N
     assert (target / "gpu01.json").stat().st_mode & 0o777 == 0o644
     # again, over the old one
     plan_files.write(target, made[:1])
-    assert sorted(os.listdir(target)) == ["_rack_gpu02.json", "gpu01.json"]
+    assert sorted(os.listdir(target)) == ["_rack_gpu02-ed0e18d8.json", "gpu01.json"]
 
 
 def test_a_target_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:

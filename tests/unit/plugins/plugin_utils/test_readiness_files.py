@@ -85,3 +85,13 @@ def test_a_host_name_never_leaves_the_folder(host: str) -> None:
     stem = files.file_stem(host)
     assert stem not in ("", ".", "..") and "/" not in stem and "\0" not in stem
     assert os.path.basename(stem) == stem
+
+
+def test_hosts_with_names_alike_have_files_of_their_own(tmp_path: Path) -> None:
+    for host in ("gpu 1", "gpu_1", "gpu/1"):
+        files.write_host(tmp_path, judge(ready(), host=host), ready(), ["json"])
+    reports = [json.loads(path.read_text(encoding="utf-8"))["host"] for path in tmp_path.glob("*.report.json")]
+    assert sorted(reports) == ["gpu 1", "gpu/1", "gpu_1"]
+    # names that need no change stay as they were
+    assert (tmp_path / "gpu_1.report.json").exists()
+    assert files.file_stem("gpu-01.lab.example") == "gpu-01.lab.example"
