@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import JUDGES
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, said, say
 
 Line = list[tuple[str, str]]
@@ -75,12 +76,28 @@ def wrap(text: str, width: int) -> list[str]:
     return [*lines, line.rstrip()] if line.strip() or not lines else lines
 
 
+def folded(line: Line, width: int, indent: str) -> list[Line]:
+    """A line as lines of at most `width` columns; styles stay, later lines are indented, a longer word stays whole."""
+    lines: list[Line] = [[]]
+    used = 0
+    for text, style in line:
+        for piece in _pieces(text):
+            if piece != " " and used > len(indent) and used + cells(piece) > width:
+                lines[-1] = _stripped(lines[-1])
+                lines.append([(indent, "")])
+                used = len(indent)
+            if piece != " " or used > len(indent) or len(lines) == 1:
+                lines[-1].append((piece, style))
+                used += cells(piece)
+    return [*lines[:-1], _stripped(lines[-1])]
+
+
 def _one_line(text: Any) -> str:
     """Terminal control characters of a foreign message must not reach the terminal."""
     return "".join(char if char.isprintable() else " " for char in str(text)).strip()
 
 
-def stage_lines(report: Mapping[str, Any]) -> list[Line]:
+def stage_lines(report: Mapping[str, Any], columns: int) -> list[Line]:
     lines: list[Line] = []
     language = _language(report)
     width = max(cells(STAGES[stage].into(language)) for stage in STAGES) + 2
@@ -97,7 +114,7 @@ def stage_lines(report: Mapping[str, Any]) -> list[Line]:
             reasons = dict.fromkeys(said(r, "skip_reason", language) for r in results if r["skip_reason"])
             reason = next(iter(reasons), say("nothing to judge").into(language))
             line.append((("：" if language == "zh" else ": ") + reason, "dim"))
-        lines.append(_stripped(line))
+        lines += folded(_stripped(line), columns, REMEDY_INDENT)
     return lines
 
 
@@ -151,9 +168,16 @@ def _result_lines(
         indent = " " * cells(label)
         told = wrap(_one_line(said(remedy, "text", language)), max(30, width - len(REMEDY_INDENT) - len(indent)))
         lines += [[(REMEDY_INDENT + (label if not n else indent) + text, "dim")] for n, text in enumerate(told)]
+        if judges_only(remedy):
+            lines.append([(f"{REMEDY_INDENT}{say('then judge again:').into(language)}", "dim")])
         # never wrapped: a command is there to be copied
         lines.append([(f"{REMEDY_INDENT}    $ {_one_line(remedy['command'])}", "cyan")])
     return lines
+
+
+def judges_only(remedy: Mapping[str, Any]) -> bool:
+    """Whether a person does what the text says, and the command only judges again; see Context.by_hand."""
+    return remedy.get("role") in JUDGES and not remedy.get("vars")
 
 
 def grouped(results: Sequence[Mapping[str, Any]], language: str) -> list[tuple[Mapping[str, Any], list[str]]]:
@@ -218,7 +242,7 @@ def report_lines(
     host, language = report["host"], _language(report)
     title = f"{host} · {_joined([STAGES[stage] for stage in report['stages']], language)}"
     lines: list[Line] = [[(f"── {title} " + "─" * max(0, width - cells(title) - 4), "bold")]]
-    lines += stage_lines(report)
+    lines += stage_lines(report, width)
     open_results = [r for r in report["results"] if r["status"] in ("fail", "unknown", "warn")]
     shown = list(report["results"]) if show_all else open_results
     if shown:
@@ -231,7 +255,8 @@ def report_lines(
     if not show_all and skipped:
         lines += [*([] if shown else [[]]), *_skip_lines(skipped, width, language)]
     lines += _changed_lines(report, width, language)
-    return [*lines, [], verdict_line(report, stopped), *_closing_lines(report, language)]
+    closing = _closing_lines(report, width, language)
+    return [*lines, [], *folded(verdict_line(report, stopped), width, INDENT), *closing]
 
 
 def _changed_lines(report: Mapping[str, Any], width: int, language: str) -> list[Line]:
@@ -249,24 +274,30 @@ def _changed_lines(report: Mapping[str, Any], width: int, language: str) -> list
     return lines
 
 
-def _closing_lines(report: Mapping[str, Any], language: str) -> list[Line]:
+def _closing_lines(report: Mapping[str, Any], width: int, language: str) -> list[Line]:
     lines: list[Line] = []
+
+    def tell(text: str, style: str = "") -> None:
+        lines.extend(folded([(INDENT + _one_line(text), style)], width, REMEDY_INDENT))
+
     if report.get("gpus"):
         marked = " " + say("(simulated)").into(language) if report["simulated"] else ""
-        lines.append([(f"{INDENT}GPU: {_one_line(', '.join(report['gpus']))}{marked}", "")])
+        tell(f"GPU: {', '.join(report['gpus'])}{marked}")
     tier = report.get("tier")
     if tier:
         text = say(
             "tier: {title}; good for: {use}", title=said(tier, "title", language), use=said(tier, "good_for", language)
         )
-        lines.append([(f"{INDENT}{_one_line(text.into(language))}", "")])
+        tell(text.into(language))
     if report["simulated"] and report.get("simulated_text"):
-        text = say("simulated: {what}", what=_one_line(report["simulated_text"]))
-        lines.append([(f"{INDENT}{text.into(language)}", "magenta")])
-    if report["next"]["command"]:
-        text = say("next: {text}", text=_one_line(said(report["next"], "text", language)))
-        lines.append([(f"{INDENT}{text.into(language)}", "")])
-        lines.append([(f"{INDENT}      $ {_one_line(report['next']['command'])}", "bold cyan")])
+        tell(say("simulated: {what}", what=report["simulated_text"]).into(language), "magenta")
+    command = report["next"]["command"]
+    if command:
+        tell(say("next: {text}", text=said(report["next"], "text", language)).into(language))
+        remedies = [result["remedy"] for result in report["results"] if result.get("remedy")]
+        if any(judges_only(remedy) for remedy in remedies if remedy["command"] == command):
+            lines.append([(f"{REMEDY_INDENT}{say('then judge again:').into(language)}", "")])
+        lines.append([(f"{INDENT}      $ {_one_line(command)}", "bold cyan")])
     return lines
 
 

@@ -11,6 +11,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.repor
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import (
     cells,
     fleet_line,
+    folded,
     pad,
     plain,
     report_lines,
@@ -64,6 +65,39 @@ def test_a_failure_shows_message_text_and_whole_command(snapshot: Maker) -> None
     said = f"gpu01: NOT READY — {blockers} blockers, {others} other failures, {warnings} warnings, "
     assert said in page(report)
     assert f"        $ {report['next']['command']}" in page(report)
+
+
+@pytest.mark.parametrize(("language", "label"), [("en", "then judge again:"), ("zh", "然后重新检查：")])
+@pytest.mark.parametrize("again", [None, "python3 doctor.pyz"])
+def test_a_command_that_only_judges_again_is_not_called_the_remedy(
+    language: str, label: str, again: str | None, snapshot: Maker
+) -> None:
+    report = judge(snapshot(), host="gpu01", policy={"cpus_min": 9999}, language=language, again=again)
+    lines = page(report).splitlines()
+    command = report["next"]["command"]
+    assert [lines[n - 1] for n, line in enumerate(lines) if line.endswith(f"$ {command}")] == [f"      {label}"] * 2
+    # one that does something is the remedy
+    report = judge(snapshot("bare_host"), host="gpu01", language=language)
+    before = page(report).partition(f"$ {report['next']['command']}")[0].splitlines()
+    assert label not in before[-2:]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("base", ["many_faults", "ready_host", "rented_container", "sandbox_ready"])
+@pytest.mark.parametrize("width", [60, 80])
+def test_only_commands_are_wider_than_the_terminal(width: int, base: str, language: str, snapshot: Maker) -> None:
+    lines = page(judge(snapshot(base), host="gpu01", language=language), width).splitlines()
+    # a path stays whole
+    assert [line for line in lines if cells(line) > width and "$ " not in line and " " in line.strip()] == []
+
+
+@given(st.lists(st.tuples(st.text(st.sampled_from("ab 机、")), st.sampled_from(["", "bold"])), max_size=5))
+def test_folding_keeps_words_and_styles(line: list[tuple[str, str]]) -> None:
+    lines = folded(line, 12, "  ")
+    for style in ("", "bold"):
+        was = "".join(text for text, its in line if its == style)
+        now = "".join(text for part in lines for text, its in part if its == style)
+        assert now.replace(" ", "") == was.replace(" ", "")
 
 
 def test_consequences_are_told_in_one_line(snapshot: Maker) -> None:
