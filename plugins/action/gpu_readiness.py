@@ -27,6 +27,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.repor
     failure_message,
     judge,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import FEW
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import LANGUAGES
 
 FACTS_MODULE = "gpuready.bootstrap.gpu_facts"
@@ -156,10 +157,10 @@ class ActionModule(ActionBase):
         except ValueError as error:
             raise AnsibleActionFail(f"the snapshots cannot be judged: {error}") from error
         result: dict[str, Any] = {"changed": False, "hosts": [brief(report) for report, _snapshot in judged]}
-        if target is None:
-            # with a folder, the reports of a large fleet stay out of Ansible's own result
+        if target is None or len(judged) <= FEW:
+            # with a folder, the reports of a large fleet stay out of Ansible's own result; those of a few are shown
             result["reports"] = {report["host"]: report for report, _snapshot in judged}
-        elif not self._task.check_mode:
+        if target is not None and not self._task.check_mode:
             result["report_files"] = _write_folder(target, judged, args)
         counts = Counter(report["verdict"] for report, _snapshot in judged)
         said = ", ".join(f"{number} {verdict.replace('_', ' ')}" for verdict, number in sorted(counts.items()))

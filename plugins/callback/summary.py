@@ -37,7 +37,7 @@ options:
 import io
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,12 +54,12 @@ if TYPE_CHECKING:
     from ansible.playbook.task import Task
     from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.page_data import Silence
     from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import Line
+    from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text
 
 # The first task of the playbooks that have much to do
 ROAD_BEGINS = "gpuready.bootstrap.validate_inputs"
 DEFAULT_WIDTH = 100
 MAX_WIDTH = 160
-LEFT_OUT = "the run ended before this host had its turn"
 # characters of a host's failure on the page; ssh and modules may say pages
 MAX_MESSAGE = 500
 
@@ -84,7 +84,8 @@ class CallbackModule(CallbackBase):
         self.folders: list[dict[str, Any]] = []
         # host -> the lines of its plan, or of a folder's plans
         self.plans: dict[str, list[str]] = {}
-        self.failures: dict[str, str] = {}
+        # host -> the task that failed; None: the host cannot be reached
+        self.failures: dict[str, str | None] = {}
         # host -> what Ansible or the task said of it
         self.messages: dict[str, str] = {}
         # whether the play gives hosts their turn in batches, and who has had it: a run that ends early leaves hosts out
@@ -112,14 +113,14 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
         self._keep(result)
         if not ignore_errors:
-            self._fail(result, f"task '{result.task.get_name()}' failed")
+            self._fail(result, str(result.task.get_name()))
 
     def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
-        self._fail(result, "the host cannot be reached")
+        self._fail(result, None)
 
-    def _fail(self, result: CallbackTaskResult, failure: str) -> None:
+    def _fail(self, result: CallbackTaskResult, task: str | None) -> None:
         host = result.host.get_name()
-        self.failures[host] = failure
+        self.failures[host] = task
         self.messages[host] = " ".join(str(result.result.get("msg") or "").split())[:MAX_MESSAGE]
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
@@ -133,30 +134,33 @@ class CallbackModule(CallbackBase):
         from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import (
             fleet_line,
             report_lines,
-            table_lines,
         )
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
 
         width = min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_WIDTH)
         for _host, table in sorted(self.plans.items()):
             self._print([[], *([(line, "")] for line in table)])
         for folder in self.folders:
-            self._print([[], *table_lines(folder["hosts"]), [], *_page_line(folder["report_files"].get("page"))])
+            self._print(_folder_lines(folder, width, self.get_option("show_all")))
         if not self.reports:
             if unreachable or untouched:
                 self._print([[], fleet_line([], [], silent, unreachable, untouched), []])
             return
-        stopped = {host: self.failures.get(host, "a task failed") for host in lost if self._seemed_good(host)}
+        language = _language(self.reports.values())
+        stopped = {host: self._why(host).into(language) for host in lost if self._seemed_good(host)}
         lines: list[Line] = [[]]
         if context.CLIARGS.get("check"):
-            lines += [[("check mode: judged as the hosts are now, before the predicted changes", "bold")], []]
+            text = say("check mode: judged as the hosts are now, before the predicted changes")
+            lines += [[(text.into(language), "bold")], []]
         for host, report in sorted(self.reports.items()):
             lines += report_lines(report, width=width, show_all=self.get_option("show_all"), stopped=stopped.get(host))
             lines.append([])
         if len(self.reports) + len(silent) + len(untouched) > 1 or unreachable:
             reports = [report for _host, report in sorted(self.reports.items())]
             lines += [fleet_line(reports, sorted(stopped), silent, unreachable, untouched), []]
-        stopped.update((host, LEFT_OUT) for host in untouched if self._seemed_good(host))
-        silences = self._silences(silent, unreachable, untouched) if self.pages else {}
+        left_out = say("the run ended before this host had its turn").into(language)
+        stopped.update((host, left_out) for host in untouched if self._seemed_good(host))
+        silences = self._silences(silent, unreachable, untouched, language) if self.pages else {}
         for path in self.pages:
             lines += [self._page(path, stopped, silences), []]
         self._print(lines)
@@ -166,7 +170,7 @@ class CallbackModule(CallbackBase):
         return host in self.reports and bool(self.reports[host]["exit_code"] < 2)
 
     def _silences(
-        self, silent: Sequence[str], unreachable: Sequence[str], untouched: Sequence[str]
+        self, silent: Sequence[str], unreachable: Sequence[str], untouched: Sequence[str], language: str
     ) -> dict[str, Silence]:
         """Why each host without a report has none, and the command to go on with."""
         from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Commands
@@ -181,24 +185,36 @@ class CallbackModule(CallbackBase):
             if host in unreachable:
                 found[host] = Silence("unreachable", message, run.ping())
             elif host in silent:
-                reason = ": ".join(filter(None, (self.failures.get(host), message)))
+                reason = ": ".join(filter(None, (self._why(host).into(language), message)))
                 found[host] = Silence("failed", reason, run.once_more())
             else:
                 found[host] = Silence("not_begun", "", run.once_more())
         return found
 
+    def _why(self, host: str) -> Text:
+        """What ended the run on a host."""
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
+
+        if host not in self.failures:
+            return say("a task failed")
+        task = self.failures[host]
+        return say("the host cannot be reached") if task is None else say("task '{task}' failed", task=task)
+
     def _page(self, path: str, stopped: Mapping[str, str], silent: Mapping[str, Silence]) -> Line:
         """Write the page of the run, with every host that has a report, and say where it is."""
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import page_line
+        from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
         from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness_files import write_page
 
         files = self.pages[path]
         hosts = [(report, _snapshot(files.get(host))) for host, report in sorted(self.reports.items())]
-        language = str(hosts[0][0].get("language") or "en")
+        language = _language(report for report, _saved in hosts)
         try:
             write_page(Path(path), hosts, stopped=stopped, silent=silent, language=language)
         except OSError as error:
-            return [(f"the page {path} cannot be written: {error}", "bold red")]
-        return _page_line(path)[0]
+            text = say("the page {path} cannot be written: {error}", path=path, error=error)
+            return [(text.into(language), "bold red")]
+        return page_line(_shown(path), language)
 
     def _keep(self, result: CallbackTaskResult) -> None:
         """The last report of a host counts: it was made with the freshest facts."""
@@ -211,7 +227,8 @@ class CallbackModule(CallbackBase):
                     files = self.pages.setdefault(str(item["report_page"]), {})
                     files[str(report["host"])] = str((item.get("report_files") or {}).get("snapshot") or "")
             elif isinstance(item, Mapping) and item.get("verdicts") and isinstance(item.get("hosts"), list):
-                self.folders.append({"hosts": item["hosts"], "report_files": item.get("report_files") or {}})
+                kept = {name: item.get(name) or {} for name in ("report_files", "reports")}
+                self.folders.append({"hosts": item["hosts"], **kept})
 
     @staticmethod
     def _ended_badly(stats: AggregateStats, host: str) -> bool:
@@ -246,8 +263,35 @@ def _snapshot(path: str | None) -> dict[str, Any] | None:
         return None
 
 
-def _page_line(path: str | None) -> list[Line]:
-    return [[(f"page: {_shown(path)}", "bold")]] if path else []
+def _language(reports: Iterable[Mapping[str, Any]]) -> str:
+    return next((str(report.get("language") or "en") for report in reports), "en")
+
+
+def _folder_lines(folder: Mapping[str, Any], width: int, show_all: bool) -> list[Line]:
+    """Saved snapshots that were judged: a few in full, many as a table that says where the rest stands."""
+    from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import (
+        FEW,
+        page_line,
+        report_lines,
+        table_lines,
+    )
+    from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
+
+    hosts, files, reports = folder["hosts"], folder["report_files"], folder["reports"]
+    language, page = _language(hosts), files.get("page")
+    lines: list[Line] = [[]]
+    if len(hosts) <= FEW:
+        for _host, report in sorted(reports.items()):
+            lines += [*report_lines(report, width=width, show_all=show_all), []]
+    if len(hosts) > 1 or not reports:
+        lines += [*table_lines(hosts), []]
+    if len(hosts) > FEW:
+        written = [str(entry["report"]) for entry in files.values() if isinstance(entry, Mapping) and "report" in entry]
+        where: Text | str = say("in the task's result; readiness_report_dir=FOLDER writes them")
+        if page or written:
+            where = say("on the page") if page else _shown(str(Path(written[0]).parent))
+        lines.append([(say("causes and commands of each host: {where}", where=where).into(language), "")])
+    return [*lines, *([page_line(_shown(page), language)] if page else [])]
 
 
 def _shown(path: str) -> str:

@@ -271,7 +271,7 @@ verdicts:
   sample: {ready: 198, not_ready: 2}
 reports:
   description: The whole reports by host.
-  returned: with O(snapshots), without O(report_dir)
+  returned: with O(snapshots), without O(report_dir) or of at most three hosts
   type: dict
   sample: {}
 ansible_facts:

@@ -15,6 +15,10 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text 
 Line = list[tuple[str, str]]
 
 CHANGES_SHOWN = 12
+# columns that the names of a table are padded to, at most
+NAME_MAX = 40
+# of so many judged snapshots each is shown in full
+FEW = 3
 # the entity of checks that look at a rented container itself
 THIS_MACHINE = "this machine"
 
@@ -301,10 +305,15 @@ def _closing_lines(report: Mapping[str, Any], width: int, language: str) -> list
     return lines
 
 
+def page_line(path: str, language: str) -> Line:
+    return [(say("page: {path}", path=path).into(language), "bold")]
+
+
 def table_lines(hosts: Sequence[Mapping[str, Any]]) -> list[Line]:
     """A line for each host of a judged folder: the worst first, with what failed, or else warned."""
     order = {"not_ready": 0, "unknown": 1, "ready_with_warnings": 2, "ready": 3}
-    name_width = max((cells(_one_line(host["host"])) for host in hosts), default=0)
+    # one long name moves its own row only
+    name_width = min(NAME_MAX, max((cells(_one_line(host["host"])) for host in hosts), default=0))
     lines: list[Line] = []
     for host in sorted(hosts, key=lambda item: (order[item["verdict"]], item["host"])):
         words, style = VERDICTS[host["verdict"]]
@@ -335,8 +344,11 @@ def fleet_line(
     for verdict, (words, style) in VERDICTS.items():
         hosts = [r["host"] for r in reports if r["verdict"] == verdict and r["host"] not in {*stopped, *unreachable}]
         if hosts:
-            named = "" if verdict == "ready" else f" ({', '.join(hosts)})"
-            parts.append((f"{len(hosts)} {words.into(language).lower()}{named}", style))
+            shown = words.into(language).lower()
+            text = say("{count} {verdict}", count=len(hosts), verdict=shown)
+            if verdict != "ready":
+                text = say("{count} {verdict} ({hosts})", count=len(hosts), verdict=shown, hosts=hosts)
+            parts.append((text.into(language), style))
     halted = [host for host in stopped if host not in unreachable]
     mute = [host for host in silent if host not in unreachable]
     for named_hosts, text in (
@@ -348,7 +360,7 @@ def fleet_line(
         if named_hosts:
             parts.append((text.into(language), "bold red"))
     for number, part in enumerate(parts):
-        line += [("; ", "")] * bool(number) + [part]
+        line += [("；" if language == "zh" else "; ", "")] * bool(number) + [part]
     return line
 
 

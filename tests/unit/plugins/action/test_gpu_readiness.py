@@ -109,6 +109,14 @@ def test_a_snapshot_of_a_foreign_host_names_no_inventory(tmp_path: Path) -> None
     assert "inventories/lab" not in json.dumps(result["reports"]["foreign"])
 
 
+def test_reports_of_a_few_snapshots_are_in_the_result_those_of_many_in_the_folder(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / f"n{number}.json").write_text(json.dumps(load("bare_host")), encoding="utf-8")
+        result, _module = run({"snapshots": str(tmp_path), "report_dir": str(tmp_path / "out")})
+        assert ("reports" in result) == (number < 3)
+        assert len(list((tmp_path / "out").glob("*.json"))) == number + 1
+
+
 def test_dev_containers_are_those_that_were_asked_for() -> None:
     none, _module = run({"facts": {"dev": []}, "enforce": False}, gathered("ready_host"))
     assert {r["status"] for r in none["report"]["results"] if r["stage"] == "dev"} == {"skip"}

@@ -234,7 +234,7 @@ def test_a_host_that_was_judged_and_had_no_turn_is_on_the_page_once(tmp_path: Pa
     assert found
     told = json.loads(found[1])
     assert told["silent"] == []
-    assert told["stopped"] == {"n2": summary.LEFT_OUT}
+    assert told["stopped"] == {"n2": "the run ended before this host had its turn"}
 
 
 def test_a_page_that_cannot_be_written_is_said_and_nothing_more(tmp_path: Path) -> None:
@@ -258,6 +258,58 @@ def test_a_judged_folder_is_a_table_with_the_worst_first() -> None:
     lines = [line for line in run.finish().splitlines() if line]
     assert [line.split()[0] for line in lines] == ["b", "c", "a", "page:"]
     assert "NOT READY" in lines[0] and "DRV-MODULE" in lines[0]
+
+
+def folder(number: int, language: str = "en", **files: Any) -> dict[str, Any]:
+    """The result of the action for so many saved snapshots."""
+    reports = {f"n{n}": judged(f"n{n}", "bare_host", language=language) for n in range(number)}
+    result = {"hosts": [brief(report) for report in reports.values()], "verdicts": {"not_ready": number}}
+    return {**result, "report_files": files, **({"reports": reports} if number <= 3 else {})}
+
+
+def test_a_few_judged_snapshots_are_shown_in_full() -> None:
+    run = Run()
+    run.ok("localhost", folder(1, page="/x/y.html"))
+    text = run.finish()
+    assert "DRV-MODULE" in text and "n0: NOT READY — 3 blockers" in text and "  next: " in text
+    assert not [line for line in text.splitlines() if line.startswith("n0  ")], "no table of one"
+    run = Run()
+    run.ok("localhost", folder(3, page="/x/y.html"))
+    text = run.finish()
+    assert all(f"n{n}: NOT READY" in text and f"\nn{n}  NOT READY" in text for n in range(3))
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"page": "/x/y.html", "n0": {"report": "/x/n0.json"}}, "each host: on the page\npage: /x/y.html"),
+        ({"n0": {"report": "/x/n0.json"}}, "each host: /x"),
+        ({}, "each host: in the task's result; readiness_report_dir=FOLDER writes them"),
+    ],
+)
+def test_of_many_judged_snapshots_it_says_where_the_details_are(files: dict[str, Any], says: str) -> None:
+    run = Run()
+    run.ok("localhost", folder(4, **files))
+    text = run.finish()
+    assert f"causes and commands of {says}" in text
+    assert "n0: NOT READY" not in text
+
+
+def test_chinese_throughout(tmp_path: Path) -> None:
+    run = Run(check=True)
+    for host in ("n1", "n2"):
+        page = {"report_page": str(tmp_path / "readiness.html"), "report_files": {}}
+        run.ok(host, {"report": judged(host, "ready_host", stages=["preflight"], language="zh"), **page})
+    run.failed("n1", {"msg": "no"}, "Install")
+    run.unreachable("n2")
+    text = run.finish()
+    assert "检查模式：按主机当前状态评判" in text
+    assert "n1: 已中止：任务“Install”失败" in text and "n2: 已中止：无法连接主机" in text
+    assert f"页面：{tmp_path / 'readiness.html'}" in text
+    assert "page:" not in text and "failed" not in text
+    run = Run()
+    run.ok("localhost", folder(4, "zh", page="/x/y.html"))
+    assert run.finish().endswith("每台主机的原因和命令：见页面\n页面：/x/y.html")
 
 
 def test_what_changed_since_it_was_ready_is_told() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import judge
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import brief, judge
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import (
     cells,
     fleet_line,
@@ -15,6 +15,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.termi
     pad,
     plain,
     report_lines,
+    table_lines,
     wrap,
 )
 from hypothesis import given
@@ -146,6 +147,22 @@ def test_the_fleet_counts_every_host_once(snapshot: Maker) -> None:
     assert plain([fleet_line(reports, ["c"], ["d"], unreachable=["b", "d"], untouched=["e"])]) == (
         "fleet: 5 hosts — 1 ready; 1 stopped (c); 2 unreachable (b, d); 1 not begun (e)"
     )
+
+
+def test_the_fleet_in_chinese_has_chinese_punctuation(snapshot: Maker) -> None:
+    reports = [
+        judge(snapshot(base), host=host, language="zh")
+        for host, base in (("a", "ready_host"), ("b", "bare_host"), ("c", "bare_host"))
+    ]
+    assert plain([fleet_line(reports, [], [], unreachable=["ghost"])]) == (
+        "共 4 台主机 — 1 台就绪；2 台未就绪（b、c）；1 台无法连接（ghost）"
+    )
+
+
+def test_a_long_name_of_a_table_moves_its_own_row_only(snapshot: Maker) -> None:
+    hosts = [brief(judge(snapshot("bare_host"), host=host)) for host in ("gpu01", "n" * 220)]
+    lines = plain(table_lines(hosts)).splitlines()
+    assert lines[0].index("NOT READY") == 42 and lines[1].startswith("n" * 220 + "  NOT READY")
 
 
 @pytest.mark.parametrize(("text", "width"), [("abc", 3), ("机器三", 6), ("e\u0301", 1), ("", 0), ("a机", 3)])
