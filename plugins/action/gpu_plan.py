@@ -65,6 +65,7 @@ class ActionModule(ActionBase):
             "plan": plan,
             "table": terminal.table(plan, args["language"]),
             "show_table": args["show"],
+            "language": args["language"],
             "ansible_facts": {"gpu_plan": plan},
             "msg": said(refusal, "message", args["language"]) if refusal else f"{host}: planned",
         }
@@ -103,6 +104,7 @@ class ActionModule(ActionBase):
             "changed": False,
             "table": terminal.folder(plans, args["language"]),
             "show_table": args["show"],
+            "language": args["language"],
             "msg": f"{len(plans)} snapshots: {len(plans) - refused} planned, {refused} refused",
         }
         if not args["report_dir"]:

@@ -82,8 +82,8 @@ class CallbackModule(CallbackBase):
         # where the page of the run belongs -> the snapshot files of its hosts
         self.pages: dict[str, dict[str, str]] = {}
         self.folders: list[dict[str, Any]] = []
-        # host -> the lines of its plan, or of a folder's plans
-        self.plans: dict[str, list[str]] = {}
+        # host -> what gpu_plan returned: its plan, or a folder's plans
+        self.plans: dict[str, Mapping[str, Any]] = {}
         # host -> the task that failed; None: the host cannot be reached
         self.failures: dict[str, str | None] = {}
         # host -> what Ansible or the task said of it
@@ -108,7 +108,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         self._keep(result)
         if result.result.get("show_table") and isinstance(result.result.get("table"), list):
-            self.plans[result.host.get_name()] = [str(line) for line in result.result["table"]]
+            self.plans[result.host.get_name()] = result.result
 
     def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
         self._keep(result)
@@ -138,8 +138,8 @@ class CallbackModule(CallbackBase):
         from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
 
         width = min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_WIDTH)
-        for _host, table in sorted(self.plans.items()):
-            self._print([[], *([(line, "")] for line in table)])
+        for _host, planned in sorted(self.plans.items()):
+            self._print([[], *([(line, "")] for line in _plan_lines(planned, width))])
         for folder in self.folders:
             self._print(_folder_lines(folder, width, self.get_option("show_all")))
         if not self.reports:
@@ -261,6 +261,33 @@ def _snapshot(path: str | None) -> dict[str, Any] | None:
     except (OSError, ValueError):
         # the page says that there is no raw snapshot
         return None
+
+
+def _plan_lines(result: Mapping[str, Any], width: int) -> list[str]:
+    """The table of a plan or a folder's plans. The action has no terminal: one that is narrow is known only here."""
+    from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan import terminal
+
+    plans = _plans(result) if width < terminal.WIDTH else []
+    language = str(result.get("language") or "en")
+    if not plans:
+        return [str(line) for line in result["table"]]
+    if isinstance(result.get("plan"), Mapping):
+        return terminal.table(plans[0], language, width)
+    return terminal.folder(plans, language, width)
+
+
+def _plans(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The plans that a table shows: in the result, or in the files that it names. None where one is missing."""
+    from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan_files import load_plan
+
+    if result.get("plan"):
+        return [result["plan"]]
+    if result.get("plans"):
+        return list(result["plans"].values())
+    try:
+        return [load_plan(Path(path)) for path in (result.get("report_files") or {}).values()]
+    except (OSError, ValueError):
+        return []
 
 
 def _language(reports: Iterable[Mapping[str, Any]]) -> str:

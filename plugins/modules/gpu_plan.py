@@ -170,6 +170,11 @@ show_table:
   returned: always
   type: bool
   sample: false
+language:
+  description: The value of O(language).
+  returned: always
+  type: str
+  sample: en
 report_files:
   description: The files written on the controller, by host.
   returned: when O(report_dir) is set, not in check mode

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,3 +36,11 @@ def write(target: Path, plans: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         whole_file.write(path, readiness_files.as_json(plan))
         files[host] = str(path)
     return files
+
+
+def load_plan(path: Path) -> dict[str, Any]:
+    """A plan that write() has written. Raises OSError, and ValueError for anything else."""
+    plan = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(plan, dict):
+        raise ValueError(f"{path} holds no plan")
+    return plan

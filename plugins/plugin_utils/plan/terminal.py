@@ -16,6 +16,8 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text 
 WIDTH = 80
 # columns of the value, and of the choice's name at most
 VALUE, NAME = 24, 16
+# columns of the reason at least; where a terminal has fewer it stands below
+REASON = 24
 GAP = "  "
 
 
@@ -84,6 +86,8 @@ def _rows(choices: Sequence[Mapping[str, Any]], language: str, width: int) -> li
     names = [said(item, "title", language) for item in choices]
     name_width = min(NAME, max(cells(name) for name in (*names, heads[0])))
     rest = width - name_width - VALUE - 2 * len(GAP)
+    if rest < REASON:
+        return _stacked(choices, names, name_width, language, width)
     columns = (name_width, VALUE, rest)
     lines = [_row(heads, columns), GAP.join("─" * column for column in columns)]
     for item, name in zip(choices, names):
@@ -93,6 +97,19 @@ def _rows(choices: Sequence[Mapping[str, Any]], language: str, width: int) -> li
             wrap(_clean(said(item, "reason", language)), rest),
         ]
         lines += [_row([part[n] if n < len(part) else "" for part in cut], columns) for n in range(max(map(len, cut)))]
+    return lines
+
+
+def _stacked(
+    choices: Sequence[Mapping[str, Any]], names: Sequence[str], name_width: int, language: str, width: int
+) -> list[str]:
+    """On a narrow terminal the reason stands below the value."""
+    columns = (name_width, max(VALUE, width - name_width - len(GAP)))
+    lines: list[str] = []
+    for item, name in zip(choices, names):
+        cut = [_cut(name, name_width), _value_lines(item["value"])]
+        lines += [_row([part[n] if n < len(part) else "" for part in cut], columns) for n in range(max(map(len, cut)))]
+        lines += _wrapped(said(item, "reason", language), GAP * 2, width)
     return lines
 
 
@@ -159,7 +176,7 @@ def _hung(head: str, text: str, width: int) -> list[str]:
 
 
 def _wrapped(text: str, indent: str, width: int) -> list[str]:
-    return [indent + line for line in wrap(text, max(24, width - len(indent)))]
+    return [indent + line for line in wrap(_clean(text), max(24, width - len(indent)))]
 
 
 def _clean(text: Any) -> str:

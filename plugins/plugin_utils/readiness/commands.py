@@ -68,6 +68,14 @@ class Remedy:
     action: str = "none"
 
 
+def judges_only(remedy: Mapping[str, Any]) -> bool:
+    """Of a remedy in a report: whether a person does what its text says, and the command only judges again.
+
+    One that sets a policy does more. See Context.by_hand.
+    """
+    return remedy.get("role") in JUDGES and not remedy.get("vars")
+
+
 @dataclass(frozen=True)
 class Commands:
     """Writes the command lines of the remedies for one host."""

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import JUDGES
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import judges_only
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import Stage
 
 Report = Mapping[str, Any]
@@ -132,21 +132,16 @@ def _row(result: Mapping[str, Any], numbers: Mapping[str, int], checks: Sequence
     remedy = row.get("remedy")
     if isinstance(remedy, Mapping):
         row["remedy"] = {name: remedy[name] for name in ("action", "command", "text", "text_zh") if remedy.get(name)}
-        if _by_hand(remedy):
+        if judges_only(remedy):
             row["remedy"]["judges"] = True
     return {"check": number, **row}
 
 
-def _by_hand(remedy: Mapping[str, Any]) -> bool:
-    """Whether the command only judges again what a person has mended. One that sets a policy does more."""
-    return remedy.get("role") in JUDGES and not remedy.get("vars")
-
-
 def _judges(report: Report) -> bool:
-    """The same of the next command of a host, which is that of one remedy where it is by hand."""
+    """Whether the next command of a host, which is that of one of its remedies, only judges again."""
     command = (report.get("next") or {}).get("command")
     remedies = [result.get("remedy") or {} for result in report.get("results") or []]
-    return any(_by_hand(remedy) and remedy.get("command") == command for remedy in remedies)
+    return any(judges_only(remedy) and remedy.get("command") == command for remedy in remedies)
 
 
 def _letters(report: Report, numbers: Mapping[str, int]) -> str:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import JUDGES
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import judges_only
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, said, say
 
 Line = list[tuple[str, str]]
@@ -177,11 +177,6 @@ def _result_lines(
         # never wrapped: a command is there to be copied
         lines.append([(f"{REMEDY_INDENT}    $ {_one_line(remedy['command'])}", "cyan")])
     return lines
-
-
-def judges_only(remedy: Mapping[str, Any]) -> bool:
-    """Whether a person does what the text says, and the command only judges again; see Context.by_hand."""
-    return remedy.get("role") in JUDGES and not remedy.get("vars")
 
 
 def grouped(results: Sequence[Mapping[str, Any]], language: str) -> list[tuple[Mapping[str, Any], list[str]]]:

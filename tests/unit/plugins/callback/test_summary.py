@@ -14,6 +14,10 @@ from unittest import mock
 import pytest
 from ansible.executor.stats import AggregateStats
 from ansible_collections.gpuready.bootstrap.plugins.callback import summary
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import plan_files
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan import terminal
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.plan import make_plan
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.wishes import make_wishes
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.report import brief, judge
 
 SNAPSHOTS = Path(__file__).resolve().parents[3] / "fixtures" / "snapshots"
@@ -331,6 +335,26 @@ def test_plans_are_printed_where_the_task_asks_for_it() -> None:
     run.ok("n3", {"plan": {}, "table": ["── n3: plan ──"], "show_table": False})
     run.ok("n4", {"table": "text", "show_table": True})
     assert run.finish().splitlines() == ["", "── n1: plan ──", "", "── n2: plan ──", "", "Choice  Value"]
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+def test_a_plan_fits_a_narrow_terminal(columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    snapshot = json.loads((SNAPSHOTS / "ready_host.json").read_text(encoding="utf-8"))
+    plans = [make_plan(snapshot, make_wishes({}), host) for host in ("n1", "n2")]
+    shown = {"show_table": True, "language": "zh"}
+    run = Run()
+    run.ok("n1", {"plan": plans[0], "table": terminal.table(plans[0], "zh"), **shown})
+    many = {"table": terminal.folder(plans, "zh"), **shown}
+    run.ok("n2", {"plans": {plan["host"]: plan for plan in plans}, **many})
+    run.ok("n3", {"report_files": plan_files.write(tmp_path, plans), **many})
+    # what cannot be read leaves the table as it came
+    run.ok("n4", {"report_files": {"n1": "/nowhere"}, "table": ["as it came"], **shown})
+    text = run.finish()
+    wanted = min(columns, terminal.WIDTH)
+    one, several = terminal.table(plans[0], "zh", wanted), terminal.folder(plans, "zh", wanted)
+    lines = [*one, "", *several, "", *several, "", "as it came"]
+    assert text.splitlines()[1:] == lines
 
 
 def test_hosts_that_had_no_turn_are_named_and_so_are_unreachable_ones_without_any_report() -> None:

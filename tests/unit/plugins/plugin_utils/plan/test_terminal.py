@@ -31,6 +31,18 @@ def test_a_table_is_eighty_columns_wide_and_has_no_blanks_at_the_end(name: str, 
     assert [line for line in lines if line != line.rstrip()] == []
 
 
+@pytest.mark.parametrize("width", [44, 60, 72])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_narrow_table_fits_and_has_its_reasons(width: int, language: str) -> None:
+    plan = planned(machine(["2204", "2684"]))
+    lines = terminal.table(plan, language, width)
+    assert [line for line in lines if cells(line) > width] == []
+    told = "".join("".join(lines).split())
+    if width < 70:
+        for item in plan["choices"]:
+            assert "".join(item["reason_zh" if language == "zh" else "reason"].split()) in told
+
+
 def test_the_parts_of_a_table() -> None:
     lines = terminal.table(planned(machine(["2204"]), driver_branch="580"))
     assert lines[0].startswith("── gpu01: plan ──")
