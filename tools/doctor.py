@@ -42,6 +42,8 @@ def sources() -> Iterator[tuple[str, str]]:
     wanted = [*(utils / name for name in readers), *(utils / "_snapshot").rglob("*.py")]
     utils = PLUGINS / "plugin_utils"
     wanted += [utils / "readiness_files.py", utils / "whole_file.py", *(utils / "readiness").rglob("*.py")]
+    # remedies say what the plan would do with a driver
+    wanted += (utils / "plan").glob("*.py")
     for path in sorted(wanted):
         yield f"{PACKAGE}/{path.relative_to(PLUGINS).as_posix()}", path.read_text(encoding="utf-8")
     yield from data()
