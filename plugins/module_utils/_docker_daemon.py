@@ -69,6 +69,8 @@ _MAY_STAND_TWICE = frozenset({"runtimes"})
 _PROPERTIES = (
     "ActiveState,SubState,LoadState,NeedDaemonReload,ExecStart,Environment,EnvironmentFiles,DropInPaths,FragmentPath"
 )
+# What dockerd reads where its command line names no other file
+CONFIG_FILE = "/etc/docker/daemon.json"
 # Each start of dockerd makes this file anew
 PID_FILE = "/run/docker.pid"
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
@@ -141,6 +143,10 @@ class Daemon:
         found = self.flags().get("config-file", "")
         return found.partition("=")[2] or None if found else None
 
+    def reads(self) -> str:
+        """The configuration file that the daemon's next start reads."""
+        return self.config_file() or CONFIG_FILE
+
     def flags(self) -> dict[str, str]:
         """Keys of daemon.json that are given as flags in docker.service -> the flag as written there."""
         match = re.search(r"argv\[\]=(.*?) ;", self._unit.get("ExecStart", ""))
@@ -201,6 +207,13 @@ class Daemon:
         info = self._client("info", "--format", "{{.LiveRestoreEnabled}}")
         return info.status == "ok" and info.stdout.strip() == "true"
 
+    def starts_with_live_restore(self, after: dict[str, Any]) -> bool:
+        """Whether a daemon that starts with this file leaves alone the containers that it finds."""
+        if after.get("live-restore") is True:
+            return True
+        # systemd does not show yet what a changed unit will say
+        return not self.unit_changed and self.flags().get("live-restore") in ("--live-restore", "--live-restore=true")
+
     def reload(self, live_restore: bool = False) -> str:
         """Have the daemon read its file by signal; what went wrong, or an empty string.
 
@@ -219,13 +232,14 @@ class Daemon:
     def _client(self, *words: str) -> CommandResult:
         return self._runner.run(["docker", "-H", f"unix://{self._socket}", *words])
 
-    def stopped_by_restart(self, after: dict[str, Any] | None = None) -> list[str]:
+    def stopped_by_restart(self, after: dict[str, Any], reload: bool = False) -> list[str]:
         """Names of the running containers that a restart of the daemon would stop.
 
-        after: the file that the daemon will have been told to reload before; it may switch live-restore on or off.
+        after: the file that the next start reads. The daemon that ends must leave the containers alone, and the one
+        that starts, too: without live-restore it shuts down what it finds alive (moby, daemon.restore).
+        reload: whether the running daemon will have been told to read that file before.
         """
-        wanted = (after or {}).get("live-restore")
-        if wanted is True or (wanted is not False and self.live_restore()):
+        if self.starts_with_live_restore(after) and (reload or self.live_restore()):
             return []
         listing = self._client("ps", "--format", "{{.Names}}")
         if listing.status != "ok":

@@ -60,8 +60,9 @@ options:
     default: present
   on_running_containers:
     description:
-      - What to do if the change needs a restart, and containers run that would not survive it. They survive with
-        live-restore, also if these settings switch it on, because the daemon takes that over by a reload.
+      - What to do if the change needs a restart, and containers run that would not survive it. They survive if
+        live-restore is on in the daemon that runs and in the one that starts; also if these settings switch it on,
+        because the daemon takes that over by a reload.
       - V(refuse) fails before anything is written, and says how many and which; V(proceed) writes.
     type: str
     choices: [refuse, proceed]
@@ -295,7 +296,7 @@ class Change:
             return
         proceed = self.module.params["on_running_containers"] == "proceed"
         try:
-            self.stopped = self.daemon.stopped_by_restart(wanted if self.module.params["reload"] else None)
+            self.stopped = self.daemon.stopped_by_restart(self._at_start(wanted), self._taken_over(wanted))
         except DaemonError as error:
             if not proceed:
                 raise DaemonError(
@@ -306,8 +307,19 @@ class Change:
             raise DaemonError(
                 f"changing {', '.join(self.keys)} in {self.path} needs a restart of Docker, which would stop "
                 f"{plural(len(self.stopped), 'running container')} ({', '.join(self.stopped)}), because live-restore "
-                "is off; stop them yourself, or set on_running_containers to proceed"
+                "is off in the daemon that runs or in the one that starts; stop them yourself, or set "
+                "on_running_containers to proceed"
             )
+
+    def _at_start(self, wanted: Data) -> Data:
+        """What the daemon's next start reads; our path may be another file."""
+        path = self.daemon.reads()
+        return wanted if path == self.path else self._load(self.gate.read(path), "")
+
+    def _taken_over(self, wanted: Data) -> bool:
+        """Whether the running daemon will have live-restore on by the reload that follows the write."""
+        reads = self.module.params["reload"] and self.daemon.reads() == self.path
+        return bool(reads and wanted.get("live-restore") is True)
 
 
 def main() -> None:

@@ -38,7 +38,8 @@ options:
     default: false
   on_running_containers:
     description:
-      - What to do if containers run that a restart would stop, because the daemon has no live-restore.
+      - What to do if containers run that a restart would stop. They survive only if live-restore is on in the daemon
+        that runs and in the one that starts, which reads C(daemon.json) and the flags of its service.
       - V(refuse) fails before anything is done, and says how many and which; the restart stays due. V(proceed)
         restarts.
     type: str
@@ -131,24 +132,30 @@ class Restart:
             return False
 
     def file(self) -> dict[str, Any]:
+        return self._load(self.path)
+
+    def _load(self, path: str) -> dict[str, Any]:
         try:
-            return json_merge.loads(self.gate.read(self.path) or b"")
+            return json_merge.loads(self.gate.read(path) or b"")
         except json_merge.JsonError:
             return {}
 
     def _ask(self) -> None:
         """Let live-restore work first, if the file switches it on; then count what a restart would stop."""
-        after = self.file()
-        if after.get("live-restore") is True and not self.module.check_mode and not self.daemon.live_restore():
+        after = self._load(self.daemon.reads())
+        switched_on = after.get("live-restore") is True
+        if switched_on and not self.module.check_mode and not self.daemon.live_restore():
             failed = self.daemon.reload(live_restore=True)
             if failed:
                 self.module.warn(failed)
-        stopped = self.daemon.stopped_by_restart(after if self.module.check_mode else None)
+        # check mode foretells the reload
+        stopped = self.daemon.stopped_by_restart(after, reload=switched_on and self.module.check_mode)
         if stopped and self.module.params["on_running_containers"] == "refuse":
             raise DaemonError(
                 f"Docker must be restarted{self._reason()}, which would stop "
-                f"{plural(len(stopped), 'running container')} ({', '.join(stopped)}), because live-restore is off; "
-                "stop them yourself, or set on_running_containers to proceed. The restart stays due"
+                f"{plural(len(stopped), 'running container')} ({', '.join(stopped)}), because live-restore is off "
+                "in the daemon that runs or in the one that starts; stop them yourself, or set on_running_containers "
+                "to proceed. The restart stays due"
             )
         self.stopped = stopped
 

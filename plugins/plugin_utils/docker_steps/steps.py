@@ -263,7 +263,9 @@ class _Steps:
 
     def _under_containers(self, found: Mapping[str, Any]) -> Iterator[Text]:
         running = [str(one.get("name")) for one in self.docker.get("containers") or [] if one.get("state") == "running"]
-        changes = found["changes_version"] and not self.docker.get("live_restore")
+        # both must have it: the daemon that ends, and the one that starts, which reads these settings
+        kept = bool(self.docker.get("live_restore")) and self.settings.get("live-restore") is True
+        changes = found["changes_version"] and not kept
         if running and changes and self.inputs["on_running_containers"] == "refuse":
             yield say(
                 "another version of Docker Engine would stop {count} running containers ({names}); stop them, or set "

@@ -132,7 +132,10 @@ class _Steps:
     def _restart_harmless(self) -> bool:
         docker = self.facts["docker"]
         running = [one for one in docker["containers"] or [] if one["state"] == "running"]
-        return docker["live_restore"] is True or not running
+        # the daemon that starts shuts down what it finds alive, unless its file says live-restore, too
+        file = self.facts["daemon_json"]
+        at_start = bool(file["present"] and file["valid"]) and (file["data"] or {}).get("live-restore") is True
+        return not running or (docker["live_restore"] is True and at_start)
 
     def _refusal(self, leftovers: Sequence[Mapping[str, Any]]) -> str:
         conflicts = [one for one in leftovers if one["conflict"]]

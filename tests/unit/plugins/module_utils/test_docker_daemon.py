@@ -72,11 +72,12 @@ def test_without_systemd_nothing_is_claimed() -> None:
 
 
 def test_containers_that_a_restart_stops() -> None:
-    assert daemon(info=("ok", "true\n"), ps=("ok", "a\n")).stopped_by_restart() == []
-    assert daemon(info=("ok", "false\n"), ps=("ok", "b\na\n")).stopped_by_restart() == ["a", "b"]
-    assert daemon(info=("failed", "x"), ps=("ok", "")).stopped_by_restart() == []
+    on = {"live-restore": True}
+    assert daemon(info=("ok", "true\n"), ps=("ok", "a\n")).stopped_by_restart(on) == []
+    assert daemon(info=("ok", "false\n"), ps=("ok", "b\na\n")).stopped_by_restart(on) == ["a", "b"]
+    assert daemon(info=("failed", "x"), ps=("ok", "")).stopped_by_restart(on) == []
     with pytest.raises(DaemonError, match="cannot be asked"):
-        daemon(info=("ok", "false"), ps=("failed", "no daemon")).stopped_by_restart()
+        daemon(info=("ok", "false"), ps=("failed", "no daemon")).stopped_by_restart(on)
 
 
 @pytest.mark.parametrize(
@@ -95,14 +96,37 @@ def test_needed_action(before: Any, after: Any, keys: list[str], action: str) ->
 
 
 @pytest.mark.parametrize(
-    ("live", "after", "stopped"),
+    ("live", "after", "reload", "stopped"),
     [
-        ("false", {"live-restore": True}, []),
-        ("true", {"live-restore": False}, ["job"]),
-        ("true", {}, []),
-        ("false", {}, ["job"]),
-        ("true", None, []),
+        ("true", {"live-restore": True}, False, []),
+        ("false", {"live-restore": True}, True, []),
+        ("false", {"live-restore": True}, False, ["job"]),
+        ("true", {"live-restore": False}, False, ["job"]),
+        ("true", {"live-restore": False}, True, ["job"]),
+        # a reload leaves it on where the key is gone, and the next start has it off
+        ("true", {}, False, ["job"]),
+        ("true", {}, True, ["job"]),
+        ("false", {}, False, ["job"]),
     ],
 )
-def test_the_file_that_is_reloaded_first_decides(live: str, after: Any, stopped: list[str]) -> None:
-    assert daemon(info=("ok", live), ps=("ok", "job")).stopped_by_restart(after) == stopped
+def test_both_daemons_must_have_live_restore(live: str, after: Any, reload: bool, stopped: list[str]) -> None:
+    assert daemon(info=("ok", live), ps=("ok", "job")).stopped_by_restart(after, reload) == stopped
+
+
+@pytest.mark.parametrize(
+    ("line", "more", "known"),
+    [
+        ("--live-restore", "", True),
+        ("--live-restore=true", "", True),
+        ("--live-restore=false", "", False),
+        ("--live-restore", "NeedDaemonReload=yes\n", False),
+        ("-D", "", False),
+    ],
+)
+def test_live_restore_as_a_flag(line: str, more: str, known: bool) -> None:
+    assert unit(line, more).starts_with_live_restore({}) is known
+
+
+def test_the_file_that_the_next_start_reads() -> None:
+    assert unit("-D").reads() == "/etc/docker/daemon.json"
+    assert unit("--config-file /srv/daemon.json").reads() == "/srv/daemon.json"

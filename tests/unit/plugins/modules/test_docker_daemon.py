@@ -31,6 +31,7 @@ def path(tmp_path: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch) ->
     # neither this machine's containers nor its daemon
     monkeypatch.setattr(DATA, str(tmp_path / "var-lib-docker"))
     monkeypatch.setattr(PID, str(tmp_path / "docker.pid"))
+    monkeypatch.setattr(PID.replace("PID_FILE", "CONFIG_FILE"), str(tmp_path / "etc" / "docker" / "daemon.json"))
     programs(systemctl=DOWN, dockerd='case "$1" in --validate) exit 0;; esac')
     return tmp_path / "etc" / "docker" / "daemon.json"
 
@@ -163,7 +164,7 @@ def test_empty_file_counts_as_empty_object(path: Path, run_module: RunModule) ->
     ],
 )
 def test_action(path: Path, run_module: RunModule, programs: Programs, before: Any, settings: Any, action: str) -> None:
-    programs(systemctl=UP, docker=DOCKER.format(live="true"))
+    programs(systemctl=UP, docker='case "$*" in *info*) echo true;; esac')
     put(path, json.dumps(before))
     result = run_module(main, path=str(path), settings=settings)
     assert result["action"] == action and result["running_containers"] == []

@@ -43,7 +43,7 @@ class World:
         self.folder, self._run = folder, run
         self.file = folder / "etc" / "daemon.json"
         self.file.parent.mkdir()
-        for name, text in {"state": "active\n", "live": "true\n", "running": "job\nweb\n"}.items():
+        for name, text in {"state": "active\n", "live": "true\n", "running": ""}.items():
             self.put(name, text)
         self.put("docker.pid", "1")
         os.utime(folder / "docker.pid", (time.time() - 60,) * 2)
@@ -55,11 +55,16 @@ class World:
         path = self.folder / "calls"
         return path.read_text().split() if path.exists() else []
 
+    def jobs(self, live: str = "true") -> None:
+        """Two containers run."""
+        self.put("running", "job\nweb\n")
+        self.put("live", f"{live}\n")
+
     def set(self, **args: Any) -> dict[str, Any]:
-        return self._run(docker_daemon.main, path=str(self.file), **args)
+        return self._run(docker_daemon.main, **{**args, "path": str(args.get("path", self.file))})
 
     def restart(self, check: bool = False, **args: Any) -> dict[str, Any]:
-        return self._run(docker_restart.main, check=check, path=str(self.file), **args)
+        return self._run(docker_restart.main, check=check, **{**args, "path": str(args.get("path", self.file))})
 
 
 @pytest.fixture
@@ -74,6 +79,7 @@ def world(
         journalctl=f"cat {folder}/journal 2>/dev/null",
     )
     monkeypatch.setattr(f"{UTILS}._docker_daemon.PID_FILE", str(folder / "docker.pid"))
+    monkeypatch.setattr(f"{UTILS}._docker_daemon.CONFIG_FILE", str(folder / "etc" / "daemon.json"))
     monkeypatch.setattr(f"{UTILS}._docker_service.SOCKET", str(folder / "no.sock"))
     monkeypatch.setattr(f"{UTILS}._docker_data.DATA_ROOT", str(folder / "data"))
     return World(folder, run_module)
@@ -162,18 +168,53 @@ def test_a_daemon_that_starts_with_neither_file_is_said(world: World) -> None:
 
 def test_running_containers_are_counted_and_the_policy_decides(world: World) -> None:
     world.set(settings={"mtu": 1})
-    world.put("live", "false\n")
+    world.jobs(live="false")
     result = world.restart()
     assert result["failed"] and "2 running containers (job, web)" in result["msg"] and "restart" not in world.calls()
     assert world.restart(on_running_containers="proceed")["running_containers"] == ["job", "web"]
 
 
 def test_live_restore_is_taken_over_before_the_restart(world: World) -> None:
-    world.put("live", "false\n")
-    world.set(settings={"mtu": 1}, on_running_containers="proceed")
+    world.set(settings={"mtu": 1})
+    world.jobs(live="false")
     world.file.write_text('{"mtu": 1, "live-restore": true}')
-    (world.folder / "live").write_text("true\n")
-    assert world.restart()["running_containers"] == []
+    assert world.restart(check=True)["running_containers"] == [] and "restart" not in world.calls()
+    world.jobs(live="true")
+    assert world.restart()["running_containers"] == [] and "restart" in world.calls()
+
+
+def test_live_restore_that_is_taken_back_does_not_save_the_containers(world: World) -> None:
+    """The daemon that starts without it shuts down what it finds alive."""
+    world.set(owner="docker_engine", settings={"live-restore": True})
+    world.restart()
+    world.jobs()
+    (world.folder / "calls").unlink(missing_ok=True)
+    refused = world.set(owner="docker_engine", state="absent")
+    assert refused["failed"] and "2 running containers (job, web)" in refused["msg"] and world.file.exists()
+    assert world.set(owner="docker_engine", state="absent", on_running_containers="proceed")["action"] == "restart"
+    result = world.restart()
+    assert result["failed"] and "2 running containers (job, web)" in result["msg"] and "restart" not in world.calls()
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_the_file_counts_that_the_next_start_reads(world: World, check: bool) -> None:
+    world.jobs()
+    drop_in = world.folder / "proxy.conf"
+    drop_in.touch()
+    world.file.write_text('{"live-restore": false}')
+    result = world.restart(check=check, watched=[str(drop_in)])
+    assert result["failed"] and "job, web" in result["msg"] and "restart" not in world.calls()
+    world.file.write_text('{"live-restore": true}')
+    assert world.restart(check=check, watched=[str(drop_in)])["action"] == "restart"
+
+
+def test_another_file_than_the_daemons_says_nothing_of_live_restore(world: World) -> None:
+    world.jobs()
+    world.file.write_text('{"live-restore": true}')
+    other = world.folder / "other.json"
+    assert world.set(path=other, settings={"labels": ["a=b"]}, reload=False)["changed"]
+    assert world.set(path=other, state="absent", reload=False)["action"] == "restart"
+    assert world.restart(path=other)["action"] == "restart"
 
 
 def test_a_service_that_is_down_is_started_on_request(world: World) -> None:

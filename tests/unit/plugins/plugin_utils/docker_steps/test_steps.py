@@ -211,6 +211,7 @@ def test_another_version_waits_for_running_containers() -> None:
     assert decide(facts, version="28.5.2", on_running_containers="proceed")["refusal"] == ""
     facts["docker"]["live_restore"] = True
     assert decide(facts, version="28.5.2")["refusal"] == "" and decide(facts, version="28.5.2")["changes_version"]
+    assert "(job)" in decide(facts, version="28.5.2", live_restore=False)["refusal"], "the new daemon would stop it"
 
 
 def test_somebody_elses_entry_of_dockers_repository_is_enough_once_the_engine_is_there() -> None:

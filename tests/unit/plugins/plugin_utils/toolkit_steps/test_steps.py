@@ -166,7 +166,11 @@ def test_a_restart_that_would_stop_containers() -> None:
     facts["docker"]["containers"].append({"state": "running"})
     assert not ask(facts)["restart_harmless"]
     facts["docker"]["live_restore"] = True
+    assert not ask(facts)["restart_harmless"], "the daemon that starts would shut them down"
+    facts["daemon_json"] = {"present": True, "valid": True, "data": {"live-restore": True}}
     assert ask(facts)["restart_harmless"]
+    facts["docker"]["live_restore"] = False
+    assert not ask(facts)["restart_harmless"]
 
 
 def test_repositories() -> None:
