@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.as_written import as_written_for
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.docker_steps import configuration, packages
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.docker_unread import unread
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, names, render, say
 
 DAEMON_JSON = "/etc/docker/daemon.json"
@@ -76,6 +77,7 @@ class _Steps:
             "source": self.source,
             "adopted": self.adopted,
             "refusal": refusal,
+            "unread": unread(self.snapshot),
             "note": self._note(),
             "users_due": bool(users),
             "rootless_due": bool(rootless),
@@ -266,7 +268,16 @@ class _Steps:
         # both must have it: the daemon that ends, and the one that starts, which reads these settings
         kept = bool(self.docker.get("live_restore")) and self.settings.get("live-restore") is True
         changes = found["changes_version"] and not kept
-        if running and changes and self.inputs["on_running_containers"] == "refuse":
+        if not changes or self.inputs["on_running_containers"] != "refuse":
+            return
+        why = unread(self.snapshot)
+        if why:
+            yield say(
+                "Docker runs but cannot be asked for its containers ({error}), and another version of it could stop "
+                "some; mend Docker first, or set docker_engine_on_running_containers to proceed",
+                error=why,
+            )
+        if running:
             yield say(
                 "another version of Docker Engine would stop {count} running containers ({names}); stop them, or set "
                 "docker_engine_on_running_containers to proceed",

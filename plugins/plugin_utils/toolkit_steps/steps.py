@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.docker_unread import unread
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import data
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.toolkit_steps import config, engines, sources, versions
 
@@ -135,7 +136,8 @@ class _Steps:
         # the daemon that starts shuts down what it finds alive, unless its file says live-restore, too
         file = self.facts["daemon_json"]
         at_start = bool(file["present"] and file["valid"]) and (file["data"] or {}).get("live-restore") is True
-        return not running or (docker["live_restore"] is True and at_start)
+        idle = not running and not unread(self.facts)
+        return idle or (docker["live_restore"] is True and at_start)
 
     def _refusal(self, leftovers: Sequence[Mapping[str, Any]]) -> str:
         conflicts = [one for one in leftovers if one["conflict"]]

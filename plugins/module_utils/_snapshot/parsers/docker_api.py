@@ -13,6 +13,8 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parse
 
 LABELS = ("io.gpuready.", "com.docker.compose.")
 _CDI_NAME = re.compile(r"[A-Za-z][\w.-]*/[A-Za-z][\w.-]*=[\w.:-]+")
+# of the listing: "Up 2 hours (healthy)", "Up 3 seconds (health: starting)"
+_HEALTH = re.compile(r"\((?:health: )?(healthy|unhealthy|starting)\)")
 # 29.2.0: --gpus asks for CDI devices first (moby 9095698a5c, 86f122af27)
 _GPUS_BY_CDI = (29, 2)
 
@@ -116,6 +118,36 @@ def container(inspect: dict[str, Any], engine_version: str | None) -> dict[str, 
         # docker_gpu.probe_containers, only on request
         "probe": None,
     }
+
+
+def listed_container(item: dict[str, Any]) -> dict[str, Any]:
+    """Return a container as the listing tells of it. Whether it has a GPU is not said there: null, and not false."""
+    # the other names are those that linked containers have for it: "/web/db"
+    names = [str(name) for name in as_list(item.get("Names"))]
+    health = _HEALTH.search(str(item.get("Status") or ""))
+    told = {
+        "Id": item.get("Id"),
+        "Name": next((name for name in names if name.count("/") == 1), "".join(names[:1])),
+        "Image": item.get("ImageID"),
+        "Config": {"Image": item.get("Image"), "Labels": item.get("Labels")},
+        "State": {"Status": item.get("State"), "Health": {"Status": health.group(1) if health else None}},
+        "NetworkSettings": {"Ports": _listed_ports(item.get("Ports"))},
+        "Mounts": item.get("Mounts"),
+    }
+    found = container(told, None)
+    # a container that nobody can name is there all the same
+    found["name"] = found["name"] or str(item.get("Id") or "unknown")[:12]
+    found["gpu"]["requested"] = None
+    return found
+
+
+def _listed_ports(ports: Any) -> dict[str, Any]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for port in map(as_dict, as_list(ports)):
+        if port.get("PublicPort") is not None:
+            binding = {"HostIp": port.get("IP"), "HostPort": port["PublicPort"]}
+            found.setdefault(f"{port.get('PrivatePort')}/{port.get('Type')}", []).append(binding)
+    return found
 
 
 def _mounts(mounts: Any) -> list[dict[str, Any]]:

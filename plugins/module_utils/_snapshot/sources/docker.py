@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import time
-from functools import partial
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host, classify, parallel
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import docker_api
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers.text import json_object, mask
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import files
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources.engine_api import SOCKET, DockerAPI
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources.engine_api import (
+    SOCKET,
+    AnswerError,
+    DockerAPI,
+)
 
 _PLUGIN_DIRS = (
     "/usr/libexec/docker/cli-plugins",
@@ -29,6 +31,7 @@ _COMPOSE_PACKAGES = ("docker-compose-plugin", "docker-compose-v2", "docker-compo
 _SNAPS = ("/snap/docker/current", "/var/lib/snapd/snap/docker/current")
 _DESKTOP = "/opt/docker-desktop"
 _DAEMON_JSON = "/etc/docker/daemon.json"
+_NOT_FOUND = 404
 # Each start of dockerd makes this file anew
 _PID_FILE = "/run/docker.pid"
 
@@ -76,9 +79,9 @@ def collect(host: Host, path: str | None = None) -> dict[str, Any]:
         # its engine runs in a machine of its own, and says so
         found["desktop"] = found["desktop"] or docker_api.as_dict(info).get("OperatingSystem") == "Docker Desktop"
         found["images"] = docker_api.images(images)
-        found["containers"] = _containers(api, listing, found["version"])
+        found["containers"], error = _containers(api, listing, found["version"])
         found["reachable"] = True
-        host.probes.record("docker", "ok", path, (time.monotonic() - began) * 1000)
+        host.probes.record("docker", "ok", path, (time.monotonic() - began) * 1000, error=error)
     except Exception as exc:
         found["error"] = f"{path}: {exc}"[:500]
         host.probes.record("docker", classify(exc), path, (time.monotonic() - began) * 1000, error=found["error"])
@@ -103,19 +106,25 @@ class _Answer:
         return value
 
 
-def _containers(api: DockerAPI, listing: Any, version: str | None) -> list[dict[str, Any]]:
-    ids = [str(docker_api.as_dict(item).get("Id")) for item in docker_api.as_list(listing)]
-    inspected = parallel([partial(_inspect, api, name) for name in ids], 10)
-    found = [docker_api.container(item, version) for item in inspected if item is not None]
-    return sorted(found, key=lambda item: str(item["name"]))
+def _containers(api: DockerAPI, listing: Any, version: str | None) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the containers, and what went wrong with one of them.
 
-
-def _inspect(api: DockerAPI, name: str) -> dict[str, Any] | None:
-    try:
-        return docker_api.as_dict(api.get(f"/containers/{name}/json"))
-    except (OSError, ValueError, http.client.HTTPException):
-        # it was removed between the list and the look
-        return None
+    One that could not be looked at is told as the listing has it: taken for away, it would be stopped by those who ask
+    first whether any runs.
+    """
+    found: list[dict[str, Any]] = []
+    failed: str | None = None
+    listed = [docker_api.as_dict(item) for item in docker_api.as_list(listing)]
+    answers = [_Answer(api, f"/containers/{item.get('Id')}/json") for item in listed]
+    for item, answer, value in zip(listed, answers, parallel([one.fetch for one in answers], 10)):
+        error = answer.error
+        if isinstance(value, dict):
+            found.append(docker_api.container(value, version))
+        elif not (isinstance(error, AnswerError) and error.status == _NOT_FOUND):
+            found.append(docker_api.listed_container(item))
+            failed = failed or str(error or "an answer that is no object")
+        # else it was removed between the list and the look
+    return sorted(found, key=lambda item: str(item["name"])), failed
 
 
 def compose_version(host: Host, installed: dict[str, str]) -> str | None:

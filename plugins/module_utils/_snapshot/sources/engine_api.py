@@ -31,6 +31,14 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+class AnswerError(OSError):
+    """An answer of the engine that is an error; `status` is that of HTTP."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
 class DockerAPI:
     """The few calls we need. Paths carry no version: the engine then speaks its own newest."""
 
@@ -56,7 +64,7 @@ class DockerAPI:
         """Return the parsed answer of a GET; an error answer is an OSError with Docker's own message."""
         status, body = self.request("GET", path)
         if status != 200:
-            raise OSError(f"GET {path}: HTTP {status}: {message(body)}")
+            raise AnswerError(status, f"GET {path}: HTTP {status}: {message(body)}")
         return json.loads(body)
 
 

@@ -214,6 +214,17 @@ def test_another_version_waits_for_running_containers() -> None:
     assert "(job)" in decide(facts, version="28.5.2", live_restore=False)["refusal"], "the new daemon would stop it"
 
 
+def test_another_version_waits_for_an_engine_that_gives_no_answer() -> None:
+    silent = {"present": True, "reachable": False, "error": "/run/docker.sock: timed out", "containers": []}
+    facts = machine("debian13", CE, docker=silent, services={"docker.service": {"active": "active"}})
+    found = decide(facts, version="28.5.2")
+    assert "cannot be asked for its containers (/run/docker.sock: timed out)" in found["refusal"]
+    assert found["unread"] and not decide(facts, version="28.5.1")["refusal"]
+    assert decide(facts, version="28.5.2", on_running_containers="proceed")["refusal"] == ""
+    facts["services"]["docker.service"]["active"] = "failed"
+    assert decide(facts, version="28.5.2")["refusal"] == "" and not decide(facts)["unread"]
+
+
 def test_somebody_elses_entry_of_dockers_repository_is_enough_once_the_engine_is_there() -> None:
     other = {
         "file": "/etc/apt/sources.list.d/docker.list",

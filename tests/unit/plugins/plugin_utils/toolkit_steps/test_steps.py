@@ -173,6 +173,15 @@ def test_a_restart_that_would_stop_containers() -> None:
     assert not ask(facts)["restart_harmless"]
 
 
+def test_an_engine_that_gives_no_answer_is_not_taken_for_an_idle_one() -> None:
+    facts = done(INPUTS)
+    facts["docker"].update(present=True, reachable=False, error="timed out", containers=[], live_restore=None)
+    facts["services"]["docker.service"] = {"active": "active"}
+    assert not ask(facts)["restart_harmless"]
+    facts["services"]["docker.service"] = {"active": "inactive"}
+    assert ask(facts)["restart_harmless"]
+
+
 def test_repositories() -> None:
     facts = done(INPUTS)
     assert ask(facts)["sources"][0]["uris"] == [f"{BASE}/stable/deb/$(ARCH)"]

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import docker
 
+SCHEMA = json.loads((Path(__file__).resolve().parents[6] / "docs/snapshot.schema.json").read_text())
 MakeHost = Callable[[dict[str, Any]], Host]
 ANSWERS: dict[str, Any] = {
     "/version": {"Version": "28.3.0", "ApiVersion": "1.51"},
@@ -51,7 +53,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if callable(answer):
             answer = answer()
         body = answer if isinstance(answer, bytes) else json.dumps(answer or {"message": f"no {self.path}"}).encode()
-        self.send_response(200 if answer is not None else 404)
+        self.send_response(answer if isinstance(answer, int) else 200 if answer is not None else 404)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -82,6 +84,37 @@ def test_an_engine_that_answers(engine: Engine, live: Host) -> None:
     # "gone" was removed between the list and the look
     assert [container["name"] for container in found["containers"]] == ["dev"]
     assert live.probes.status("docker") == "ok"
+
+
+LISTED = {
+    "Id": "bb" * 32,
+    "Names": ["/web/db", "/job"],
+    "Image": "dev:1",
+    "ImageID": "sha256:1",
+    "State": "running",
+    "Status": "Up 2 hours (healthy)",
+    "Labels": {"io.gpuready.dev": "abc", "mine": "x"},
+    "Ports": [{"IP": "127.0.0.1", "PrivatePort": 22, "PublicPort": 2222, "Type": "tcp"}, {"PrivatePort": 80}],
+    "Mounts": [{"Type": "bind", "Source": "/srv", "Destination": "/data", "RW": True}],
+}
+
+
+@pytest.mark.parametrize("answer", [500, b"{ not json", "hangs"])
+def test_a_container_that_cannot_be_looked_at_is_told_as_listed(engine: Engine, live: Host, answer: Any) -> None:
+    live.runner.timeout = 1
+    engine.answers["/containers/json?all=1"] = [{"Id": "aa"}, LISTED, {"Id": "gone"}]
+    engine.answers[f"/containers/{LISTED['Id']}/json"] = (lambda: time.sleep(3)) if answer == "hangs" else answer
+    found = docker.collect(live, str(engine.server_address))
+    job = found["containers"][1]
+    assert [container["name"] for container in found["containers"]] == ["dev", "job"]
+    assert (job["id"], job["state"], job["health"], job["image"]) == (LISTED["Id"], "running", "healthy", "dev:1")
+    assert job["labels"] == {"io.gpuready.dev": "abc"} and job["image_id"] == "sha256:1"
+    assert job["ports"] == [{"container": "22/tcp", "host_ip": "127.0.0.1", "host_port": 2222}]
+    assert job["mounts"] == [{"type": "bind", "source": "/srv", "destination": "/data", "rw": True}]
+    assert job["gpu"]["requested"] is None and job["privileged"] is None and job["restart_count"] is None
+    jsonschema.validate(found["containers"], SCHEMA["properties"]["docker"]["properties"]["containers"])
+    probe = live.probes.as_dict()["docker"]
+    assert probe["status"] == "ok" and probe["error"]
 
 
 @pytest.mark.parametrize(
