@@ -1,0 +1,82 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nobody's work is ended because Docker gave no answer: the guard's tasks with a stand-in of the docker client."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[4]
+PLAY = """
+- hosts: all
+  gather_facts: false
+  environment: {{PATH: "{{{{ folder }}}}:/usr/bin:/bin"}}
+  tasks:
+    - ansible.builtin.set_fact: {{gpu_host: "{{{{ snapshot }}}}", cacheable: true}}
+    - ansible.builtin.include_vars: {role}/vars/main.yml
+    - ansible.builtin.set_fact: {{__dev_container_refusal: "", __dev_container_names: [dev]}}
+    - ansible.builtin.include_tasks: {role}/tasks/guard.yml
+"""
+# what the stand-in says to `docker top` and to `docker container inspect`
+TOP = "echo '  PID  PPID USER COMMAND'; echo '1 0 root /usr/local/sbin/devenv-init'"
+BUSY = f"{TOP}; echo '9 1 ada python3 train.py'"
+HUNG = "echo 'Error response from daemon: context deadline exceeded' >&2; exit 1"
+GONE = "echo 'Error response from daemon: No such container: dev' >&2; exit 1"
+UP = {"docker.service": {"active": "active"}}
+SILENT = {"present": True, "reachable": False, "error": "/run/docker.sock: timed out", "containers": []}
+RUNS = {"present": True, "reachable": True, "error": None, "containers": [{"name": "dev", "state": "running"}]}
+CASES: dict[str, tuple[dict[str, Any], str, str, dict[str, str], str]] = {
+    "idle": (RUNS, TOP, HUNG, {}, ""),
+    "busy": (RUNS, BUSY, HUNG, {}, "python3 (pid 9, user ada)"),
+    "hung": (RUNS, HUNG, HUNG, {}, "dev (Error response from daemon: context deadline exceeded)"),
+    "still_there": (RUNS, HUNG, "echo true", {}, "could not be seen"),
+    "ended": (RUNS, HUNG, "echo false", {}, ""),
+    "gone": (RUNS, GONE, GONE, {}, ""),
+    "hung_and_agreed": (RUNS, HUNG, HUNG, {"dev_container_on_running_jobs": "proceed"}, ""),
+    "silent": (SILENT, HUNG, HUNG, {}, "cannot be asked for its containers (/run/docker.sock: timed out)"),
+    "silent_and_agreed": (SILENT, HUNG, HUNG, {"dev_container_on_running_jobs": "proceed"}, ""),
+}
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The sentence with which each host of one run was refused; "" where it was not."""
+    base = tmp_path_factory.mktemp("guard")
+    hosts = {name: host(base / name, *case[:4]) for name, case in CASES.items()}
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    defaults = {"dev_container_on_running_jobs": "refuse"}
+    (base / "hosts.json").write_text(json.dumps({"all": {"vars": {**local, **defaults}, "hosts": hosts}}))
+    (base / "play.yml").write_text(PLAY.format(role=PROJECT / "roles" / "dev_container"))
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    env |= {"ANSIBLE_HOME": str(base / "home"), "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
+    env["ANSIBLE_COLLECTIONS_PATH"] = str(PROJECT / ".collections")
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.json", "play.yml"]
+    result = subprocess.run(command, cwd=base, env=env, capture_output=True, text=True, check=False)
+    document = json.loads(result.stdout[result.stdout.index("{\n") :])
+    found = dict.fromkeys(CASES, "")
+    for task in document["plays"][0]["tasks"]:
+        for name, answer in task["hosts"].items():
+            if answer.get("failed"):
+                found[name] = [answer["msg"], *(one["msg"] for one in answer.get("results", []))][-1]
+    return found
+
+
+def host(folder: Path, docker: dict[str, Any], top: str, inspect: str, inputs: dict[str, str]) -> dict[str, Any]:
+    folder.mkdir()
+    (folder / "docker").write_text(f'#!/bin/sh\ncase "$1" in\ntop) {top};;\n*) {inspect};;\nesac\n')
+    (folder / "docker").chmod(0o755)
+    return {"folder": str(folder), "snapshot": {"docker": docker, "services": UP}, **inputs}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_only_what_was_seen_lets_it_pass(said: dict[str, str], name: str) -> None:
+    words = CASES[name][4]
+    assert (words in said[name] and "Nothing was changed" in said[name]) if words else said[name] == ""
