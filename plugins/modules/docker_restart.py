@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Does nothing unless the running daemon is older than a change that M(gpuready.bootstrap.docker_daemon) made, or than
     one of the files in O(watched). Whatever was changed, and by whomever, one restart serves it.
+  - Refuses to start or restart it with a C(daemon.json) that cannot be read, and says where the mistake is.
   - Clears systemd's count of failed starts first, and waits until the daemon answers.
   - A daemon that does not start with the new C(daemon.json) gets the file back with which it last started, is started
     with it, and the module fails with the daemon's own words. The file that failed is kept in
@@ -115,6 +116,7 @@ class Restart:
         if not self.daemon.running:
             if self.daemon.installed and (self.module.params["start"] or self.pending is not None):
                 self.action = "start"
+                self._at_start()
             return
         newer = [path for path in self.module.params["watched"] if self._newer(path)]
         if newer or (self.daemon.unit_changed and self.module.params["watched"]):
@@ -132,17 +134,27 @@ class Restart:
             return False
 
     def file(self) -> dict[str, Any]:
-        return self._load(self.path)
-
-    def _load(self, path: str) -> dict[str, Any]:
+        """Our file, for what must not be printed of it; nothing of one that cannot be read."""
         try:
-            return json_merge.loads(self.gate.read(path) or b"")
+            return json_merge.loads(self.gate.read(self.path) or b"")
         except json_merge.JsonError:
             return {}
 
+    def _at_start(self) -> dict[str, Any]:
+        """What the daemon's next start reads. Into a file that cannot be read nothing is restarted."""
+        path = self.daemon.reads()
+        try:
+            return json_merge.loads(self.gate.read(path) or b"")
+        except json_merge.JsonError as error:
+            verb = "started" if self.action == "start" else "restarted"
+            raise DaemonError(
+                f"{path} is not valid JSON, {error}; correct it by hand first. Docker was not {verb}{self._reason()}, "
+                "because it might not come up with that file"
+            ) from error
+
     def _ask(self) -> None:
         """Let live-restore work first, if the file switches it on; then count what a restart would stop."""
-        after = self._load(self.daemon.reads())
+        after = self._at_start()
         switched_on = after.get("live-restore") is True
         if switched_on and not self.module.check_mode and not self.daemon.live_restore():
             failed = self.daemon.reload(live_restore=True)

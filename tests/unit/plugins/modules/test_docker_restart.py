@@ -217,6 +217,20 @@ def test_another_file_than_the_daemons_says_nothing_of_live_restore(world: World
     assert world.restart(path=other)["action"] == "restart"
 
 
+@pytest.mark.parametrize(("state", "verb"), [("active", "restarted"), ("inactive", "started")])
+@pytest.mark.parametrize("check", [True, False])
+def test_a_file_that_cannot_be_read_is_nothing_to_restart_with(
+    world: World, state: str, verb: str, check: bool
+) -> None:
+    world.put("state", f"{state}\n")
+    world.file.write_text('{"debug": true,\n "mtu": 1400,,}')
+    drop_in = world.folder / "proxy.conf"
+    drop_in.touch()
+    result = world.restart(check=check, watched=[str(drop_in)], start=True, on_running_containers="proceed")
+    assert result["failed"] and "line 2, column 1" in result["msg"] and f"was not {verb}" in result["msg"]
+    assert str(world.file) in result["msg"] and world.calls() == []
+
+
 def test_a_service_that_is_down_is_started_on_request(world: World) -> None:
     world.put("state", "inactive\n")
     assert world.restart()["action"] == "none"
