@@ -13,7 +13,8 @@ description:
   - Sets the key C(root) in containerd's C(config.toml), and nothing else; the rest stays byte for byte. With its image
     store, the default of fresh hosts from Docker 29 on, images lie there and not in Docker's C(data-root).
   - A root that somebody else has set there is refused, and so is a move away from images to a place that has none.
-  - Restarts containerd, if it runs with another root. Its containers go on.
+  - Restarts containerd, if it runs with another root. With a new root it does not know its containers any more, so this
+    is refused while any run.
 extends_documentation_fragment:
   - gpuready.bootstrap.attributes
 options:
@@ -30,6 +31,13 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  on_running_containers:
+    description:
+      - What to do if containerd must be restarted and containers run, Docker's or others.
+      - V(refuse) fails before anything is changed, and says how many and which. V(proceed) restarts it.
+    type: str
+    choices: [refuse, proceed]
+    default: refuse
 author:
   - The gpuready authors (@gpuready)
 """
@@ -46,6 +54,12 @@ restarted:
   returned: success
   type: bool
   sample: true
+running_containers:
+  description: Containers that ran when containerd was restarted, or would run then.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 files:
   description: Files that were written or deleted.
   returned: success
@@ -64,6 +78,9 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._toml_reader im
 
 DEFAULT = "/var/lib/containerd"
 SOCKET = "/run/containerd/containerd.sock"
+# One folder a namespace, in it one a container whose process lives (containerd, runtime v2); a boot empties it
+TASKS = "/run/containerd/io.containerd.runtime.v2.task"
+_DOCKERS = "moby"
 # A folder of containerd's image store that dockerd and containerd do not make of an empty one
 _CONTENT = "io.containerd.content.v1.content/blobs/sha256"
 
@@ -80,38 +97,90 @@ def blobs(root: str) -> int:
         return 0
 
 
+def running(runner: Runner) -> list[str]:
+    """Containers that containerd keeps running: those of Docker by name where it answers, others as namespace/id."""
+    found = []
+    for namespace in _folders(TASKS):
+        found += [(namespace, identity) for identity in _folders(f"{TASKS}/{namespace}")]
+    names: dict[str, str] = {}
+    if any(namespace == _DOCKERS for namespace, _identity in found):
+        argv = ["docker", "-H", "unix:///var/run/docker.sock", "ps", "--no-trunc", "--format", "{{.ID}} {{.Names}}"]
+        listing = runner.run(argv)
+        if listing.status == "ok":
+            names = {line.partition(" ")[0]: line.partition(" ")[2] for line in listing.stdout.splitlines()}
+    return sorted(
+        names.get(identity, identity[:12]) if namespace == _DOCKERS else f"{namespace}/{identity[:12]}"
+        for namespace, identity in found
+    )
+
+
+def _folders(path: str) -> list[str]:
+    try:
+        return [entry.name for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+
+
 class ContainerdRoot:
     """The file as it is and as it shall be."""
 
     def __init__(self, module: AnsibleModule, gate: FileGate, runner: Runner) -> None:
         self.module, self.gate, self.runner = module, gate, runner
         self.path: str = module.params["path"]
-        self.record = gate.record(self.path)
+        record = gate.record(self.path)
+        # the file may be known for another module's keys
+        self.ours: str | None = record.meta.get("root") if record else None
         self.restarted = False
+        self.running: list[str] = []
 
     def present(self) -> None:
         root: str = self.module.params["root"]
         if not root.startswith("/"):
             raise RootError(f"root {root!r} is not the absolute path of a folder")
-        raw = self.gate.read(self.path)
+        document = self._load(self.gate.read(self.path), "")
+        there = document.get(("root",), None)
         try:
-            document = toml.loads((raw or b"").decode("utf-8"))
-            there = document.get(("root",), None)
             wanted = document.set(("root",), root).text
-        except (TomlError, UnicodeDecodeError) as error:
+        except TomlError as error:
             raise RootError(f"{self.path} is not valid TOML ({error}); correct it by hand first") from error
-        ours = self.record.meta.get("root") if self.record else None
-        if there not in (None, root, ours):
+        if there not in (None, root, self.ours):
             raise RootError(f"{self.path} says root = {there}, which is not ours; remove that line, or give the same")
         self._refuse_to_lose(str(there or DEFAULT), root)
+        self._refuse_to_stop(there != root)
         if there != root:
             self.gate.write(self.path, wanted, shared=True, meta={"root": root})
 
     def absent(self) -> None:
-        if self.record is None:
+        if self.ours is None:
             return
-        self._refuse_to_lose(str(self.record.meta.get("root") or DEFAULT), DEFAULT)
+        self._refuse_to_lose(self.ours, DEFAULT)
+        self._refuse_to_stop(True)
         self.gate.restore(self.path)
+
+    def _load(self, raw: bytes | None, what: str) -> toml.Document:
+        try:
+            return toml.loads((raw or b"").decode("utf-8"))
+        except (TomlError, UnicodeDecodeError) as error:
+            raise RootError(f"{what}{self.path} is not valid TOML ({error}); correct it by hand first") from error
+
+    def _refuse_to_stop(self, changes: bool) -> None:
+        """Count what runs before anything is changed, if the change or an older one needs a restart."""
+        if not os.path.exists(SOCKET) or not (changes or self._stale()):
+            return
+        self.running = running(self.runner)
+        if self.running and self.module.params["on_running_containers"] == "refuse":
+            count = f"{len(self.running)} running container{'' if len(self.running) == 1 else 's'}"
+            raise RootError(
+                f"containerd must be restarted with another root, and would no longer know {count} "
+                f"({', '.join(self.running)}); stop them yourself, or set on_running_containers to proceed"
+            )
+
+    def _stale(self) -> bool:
+        """By state: the socket is made anew at each start, and must be younger than the file."""
+        try:
+            return os.stat(self.path).st_mtime > os.stat(SOCKET).st_mtime
+        except OSError:
+            return False
 
     def _refuse_to_lose(self, old: str, new: str) -> None:
         count = blobs(old)
@@ -123,13 +192,9 @@ class ContainerdRoot:
             )
 
     def apply(self) -> None:
-        """Restart by state: the socket is made anew at each start, and must be younger than the file."""
-        try:
-            stale = os.stat(self.path).st_mtime > os.stat(SOCKET).st_mtime
-        except OSError:
-            return
-        known = self.record is not None or self.gate.changed
-        if not known or not stale or self.module.check_mode:
+        """Restart for what this run has changed, or one that was killed before."""
+        known = self.ours is not None or self.gate.changed
+        if not known or not self._stale() or self.module.check_mode:
             return
         result = self.runner.run(["systemctl", "restart", "containerd.service"], timeout=90)
         if result.status != "ok":
@@ -145,6 +210,7 @@ def main() -> None:
             "root": {"type": "str", "default": ""},
             "path": {"type": "path", "default": "/etc/containerd/config.toml"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "on_running_containers": {"type": "str", "choices": ["refuse", "proceed"], "default": "refuse"},
         },
         supports_check_mode=True,
     )
@@ -157,7 +223,9 @@ def main() -> None:
         done = f"Only {', '.join(gate.paths)} was changed." if gate.paths else "Nothing was changed."
         module.fail_json(msg=f"{str(error).rstrip('.')}. {done}", **gate.result())
     result = gate.result()
-    module.exit_json(**{**result, "changed": result["changed"] or wanted.restarted, "restarted": wanted.restarted})
+    changed = result["changed"] or wanted.restarted
+    told = {"restarted": wanted.restarted, "running_containers": wanted.running}
+    module.exit_json(**{**result, "changed": changed, **told})
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ PACKAGED = (
 def path(tmp_path: Path, programs: Programs, store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(containerd_root, "DEFAULT", str(tmp_path / "old"))
     monkeypatch.setattr(containerd_root, "SOCKET", str(tmp_path / "containerd.sock"))
+    monkeypatch.setattr(containerd_root, "TASKS", str(tmp_path / "tasks"))
     programs(systemctl=f'echo "$@" >> {tmp_path}/calls')
     folder = tmp_path / "etc"
     folder.mkdir()
@@ -76,3 +77,36 @@ def test_containerd_is_restarted_by_state(path: Path, run_module: RunModule, tmp
     os.utime(path, (1, 1))
     socket.touch()
     assert not run_module(main, path=str(path), root="/srv/c")["changed"]
+
+
+@pytest.fixture
+def busy(path: Path, tmp_path: Path, programs: Programs) -> Path:
+    """containerd runs, with two containers of Docker and a pod."""
+    (tmp_path / "containerd.sock").touch()
+    os.utime(tmp_path / "containerd.sock", (1, 1))
+    for name in ("moby/" + "a" * 64, "moby/" + "b" * 64, "k8s.io/" + "c" * 64):
+        (tmp_path / "tasks" / name).mkdir(parents=True)
+    programs(docker=f"echo {'a' * 64} job")
+    return path
+
+
+NAMES = ["bbbbbbbbbbbb", "job", "k8s.io/cccccccccccc"]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_running_containers_keep_it_where_it_is(busy: Path, run_module: RunModule, tmp_path: Path, check: bool) -> None:
+    busy.write_text(PACKAGED)
+    result = run_module(main, check=check, path=str(busy), root="/srv/c")
+    assert result["failed"] and f"3 running containers ({', '.join(NAMES)})" in result["msg"], result["msg"]
+    assert "on_running_containers" in result["msg"] and "Nothing was changed" in result["msg"]
+    assert busy.read_text() == PACKAGED and not (tmp_path / "calls").exists()
+
+
+def test_the_policy_and_what_comes_back(busy: Path, run_module: RunModule, tmp_path: Path) -> None:
+    busy.write_text(PACKAGED)
+    agreed = run_module(main, path=str(busy), root="/srv/c", on_running_containers="proceed")
+    assert agreed["restarted"] and agreed["running_containers"] == NAMES
+    (tmp_path / "containerd.sock").touch()
+    assert not run_module(main, path=str(busy), root="/srv/c").get("failed"), "nothing is due"
+    refused = run_module(main, path=str(busy), state="absent")
+    assert refused["failed"] and 'root = "/srv/c"' in busy.read_text()
