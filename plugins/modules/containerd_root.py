@@ -71,6 +71,7 @@ files:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _engine_runtime
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _toml_edit as toml
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError
@@ -131,6 +132,7 @@ class ContainerdRoot:
         # the file may be known for another module's keys
         self.ours: str | None = record.meta.get("root") if record else None
         self.restarted = False
+        self.kept = False
         self.running: list[str] = []
 
     def present(self) -> None:
@@ -153,9 +155,37 @@ class ContainerdRoot:
     def absent(self) -> None:
         if self.ours is None:
             return
-        self._refuse_to_lose(self.ours, DEFAULT)
-        self._refuse_to_stop(True)
-        self.gate.restore(self.path)
+        before = self._load(self.gate.original(self.path), "the kept original of ")
+        there = self._load(self.gate.read(self.path), "").get(("root",), None)
+        goal = before.get(("root",), None)
+        if there == self.ours:
+            self._refuse_to_lose(self.ours, str(goal or DEFAULT))
+        self._refuse_to_stop(there == self.ours)
+        # the key of another module goes first, and on its own
+        shared = self.gate.record(_engine_runtime.CONTAINERD_DROP_IN) is not None
+        if self.gate.restorable(self.path) and not shared:
+            self.gate.restore(self.path)
+            return
+        if there == self.ours:
+            self._take_back(before)
+        elif there != goal:
+            self.kept = True
+        self.gate.remember_meta(self.path, {"root": None})
+        if not shared:
+            self.gate.forget(self.path)
+
+    def _take_back(self, before: toml.Document) -> None:
+        """Our key as the original has it, in a file that somebody else has edited since."""
+        document = self._load(self.gate.read(self.path), "")
+        there, spot = before.find(("root",)), before.commented(("root",))
+        if there is not None:
+            text = document.set(("root",), there.value).text
+        else:
+            text = document.unset(("root",), before.text[spot[0] : spot[1]] if spot else None).text
+        if not text.strip() and self.gate.original(self.path) is None:
+            self.gate.remove(self.path)
+        else:
+            self.gate.write(self.path, text, shared=True)
 
     def _load(self, raw: bytes | None, what: str) -> toml.Document:
         try:
@@ -223,6 +253,8 @@ def main() -> None:
         done = f"Only {', '.join(gate.paths)} was changed." if gate.paths else "Nothing was changed."
         module.fail_json(msg=f"{str(error).rstrip('.')}. {done}", **gate.result())
     result = gate.result()
+    if wanted.kept:
+        module.warn(f"{wanted.path}: root was left as somebody else set it")
     changed = result["changed"] or wanted.restarted
     told = {"restarted": wanted.restarted, "running_containers": wanted.running}
     module.exit_json(**{**result, "changed": changed, **told})

@@ -166,16 +166,20 @@ class Registration:
 
     def absent(self) -> None:
         self.gate.restore(self.drop_in)
-        if self.engine != "containerd" or self.gate.record(engine.CONTAINERD) is None:
+        record = self.gate.record(engine.CONTAINERD)
+        if self.engine != "containerd" or record is None:
             return
-        if self.gate.restorable(engine.CONTAINERD):
+        # the module containerd_root has a key in this file, too, and gives it back itself
+        shared = bool(record.meta.get("root"))
+        if self.gate.restorable(engine.CONTAINERD) and not shared:
             self.gate.restore(engine.CONTAINERD)
             return
         main = self._text(engine.CONTAINERD)
         if main is not None:
             with _Named(engine.CONTAINERD):
                 self.gate.write(engine.CONTAINERD, engine.without_import(main), shared=True)
-        self.gate.forget(engine.CONTAINERD)
+        if not shared:
+            self.gate.forget(engine.CONTAINERD)
 
     def _text(self, path: str) -> str | None:
         raw = self.gate.read(path)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.modules import containerd_root
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _engine_runtime
+from ansible_collections.gpuready.bootstrap.plugins.modules import containerd_root, engine_runtime
 from ansible_collections.gpuready.bootstrap.plugins.modules.containerd_root import main
 
 RunModule = Callable[..., dict[str, Any]]
@@ -110,3 +111,52 @@ def test_the_policy_and_what_comes_back(busy: Path, run_module: RunModule, tmp_p
     assert not run_module(main, path=str(busy), root="/srv/c").get("failed"), "nothing is due"
     refused = run_module(main, path=str(busy), state="absent")
     assert refused["failed"] and 'root = "/srv/c"' in busy.read_text()
+
+
+def test_an_edited_file_loses_our_key_only(path: Path, run_module: RunModule, store: Path) -> None:
+    path.write_text(PACKAGED)
+    run_module(main, path=str(path), root="/srv/c")
+    path.write_text(path.read_text() + '[debug]\n  level = "info"\n')
+    result = run_module(main, path=str(path), state="absent")
+    # warnings of other tests in this process are in it, too
+    assert result["changed"] and f"{path}: root was left" not in str(result.get("warnings"))
+    assert path.read_text() == PACKAGED + '[debug]\n  level = "info"\n' and not store.exists()
+    assert not run_module(main, path=str(path), state="absent")["changed"]
+
+
+def test_a_root_that_somebody_has_changed_is_left_and_said(path: Path, run_module: RunModule, store: Path) -> None:
+    run_module(main, path=str(path), root="/srv/c")
+    path.write_text('root = "/mine"\n')
+    result = run_module(main, path=str(path), state="absent")
+    assert not result["changed"] and f"{path}: root was left as somebody else" in str(result["warnings"])
+    assert path.read_text() == 'root = "/mine"\n' and not store.exists()
+
+
+def test_an_edited_file_in_which_nothing_is_left_goes_away(path: Path, run_module: RunModule) -> None:
+    run_module(main, path=str(path), root="/srv/c")
+    path.write_text('root = "/srv/c"\n\n')
+    assert run_module(main, path=str(path), state="absent")["changed"] and not path.exists()
+
+
+@pytest.mark.parametrize("first", ["root", "runtime"])
+def test_two_modules_take_their_keys_out_of_one_file(
+    path: Path, run_module: RunModule, store: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    monkeypatch.setattr(_engine_runtime, "CONTAINERD", str(path))
+    drop_in = str(path.parent / "conf.d" / "99-nvidia.toml")
+    monkeypatch.setattr(_engine_runtime, "CONTAINERD_DROP_IN", drop_in)
+    # bound at its import: without this the module would write into this machine's /etc
+    monkeypatch.setitem(engine_runtime.DROP_INS, "containerd", drop_in)
+    monkeypatch.setattr(_engine_runtime, "_IMPORT", f"{path.parent}/conf.d/*.toml")
+    path.write_text("version = 2\n")
+    backs: dict[str, Callable[[], Any]] = {
+        "root": lambda: run_module(main, path=str(path), state="absent"),
+        "runtime": lambda: run_module(engine_runtime.main, engine="containerd", state="absent"),
+    }
+    run_module(engine_runtime.main, engine="containerd")
+    run_module(main, path=str(path), root="/srv/c")
+    assert "imports" in path.read_text() and 'root = "/srv/c"' in path.read_text()
+    assert backs.pop(first)()["changed"]
+    assert ('root = "/srv/c"' in path.read_text(), "imports" in path.read_text()) == (first != "root", first == "root")
+    assert next(iter(backs.values()))()["changed"]
+    assert path.read_text() == "version = 2\n" and not store.exists()
