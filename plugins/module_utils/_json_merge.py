@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import re
+from functools import partial
 from typing import Any
 
 Data = dict[str, Any]
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]')
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_TOKEN = re.compile(_STRING + r"|[{}\[\]:,]")
+_DEEPEST = 100
 _MISSING = object()
 
 
@@ -37,8 +41,9 @@ def loads(raw: bytes) -> Data:
         raise JsonError(line, column, "this byte is not UTF-8") from error
     if not text.strip():
         return {}
+    _refuse_depth(text)
     try:
-        data = json.loads(text, parse_constant=_refuse_constant)
+        data = json.loads(text, parse_constant=_refuse_constant, parse_float=partial(_float, text))
     except json.JSONDecodeError as error:
         hint = "" if "comma" in error.msg else _hint(text, error.pos)
         raise JsonError(error.lineno, error.colno, error.msg + hint) from error
@@ -63,6 +68,28 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def _at(text: str, position: int, reason: str) -> JsonError:
+    return JsonError(text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position), reason)
+
+
+def _float(text: str, literal: str) -> float:
+    """A number that can be written again: Python reads 1e999 as infinity, for which JSON has no word."""
+    number = float(literal)
+    if math.isinf(number):
+        found = (match for match in re.finditer(rf"{_STRING}|{re.escape(literal)}", text) if match[0] == literal)
+        raise _at(text, next(found).start(), f"the number {literal[:20]} is too large")
+    return number
+
+
+def _refuse_depth(text: str) -> None:
+    """What is nested deeper than any setting would end in Python's limit of recursion, here or in a merge."""
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        depth += (token.group() in "{[") - (token.group() in "}]")
+        if depth > _DEEPEST:
+            raise _at(text, token.start(), f"objects and arrays are nested more than {_DEEPEST} deep")
+
+
 def _refuse_duplicates(text: str) -> None:
     """Find a key that stands twice in one object. The text is already known to be valid JSON."""
     seen: list[set[str] | None] = []  # one entry per open object (its keys) or array (None)
@@ -76,10 +103,7 @@ def _refuse_duplicates(text: str) -> None:
         elif mark[0] == '"' and following is not None and following.group() == ":":
             key, keys = json.loads(mark), seen[-1]
             if keys is not None and key in keys:
-                line = text.count("\n", 0, token.start()) + 1
-                raise JsonError(
-                    line, token.start() - text.rfind("\n", 0, token.start()), f"the key {mark} stands twice"
-                )
+                raise _at(text, token.start(), f"the key {mark} stands twice")
             if keys is not None:
                 keys.add(key)
 

@@ -122,3 +122,23 @@ def test_rubbish_never_raises_anything_else(raw: bytes) -> None:
 def test_lone_surrogate_and_canonical_form() -> None:
     assert jm.loads(jm.dumps({"a": "\ud800"})) == {"a": "\ud800"}
     assert jm.dumps({"b": "é", "a": []}) == '{\n    "b": "é",\n    "a": []\n}\n'.encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "words"),
+    [
+        ('{"x": "1e999",\n "a": 1e999}', 2, 7, "1e999 is too large"),
+        ('{"a": [-1e400]}', 1, 8, "-1e400 is too large"),
+        ('{"a": ' * 2000 + "1" + "}" * 2000, 1, 601, "nested"),
+        ("[" * 200000, 1, 101, "nested"),
+    ],
+)
+def test_what_python_could_read_and_not_write_is_refused(text: str, line: int, column: int, words: str) -> None:
+    with pytest.raises(jm.JsonError, match=words) as caught:
+        jm.loads(text.encode())
+    assert (caught.value.line, caught.value.column) == (line, column)
+
+
+def test_large_numbers_and_deep_objects_that_can_be_written_again_are_taken() -> None:
+    text = '{"a": ' * 99 + '{"b": 1e300}' + "}" * 99
+    assert jm.same(jm.loads(jm.dumps(jm.loads(text.encode()))), jm.loads(text.encode()))
