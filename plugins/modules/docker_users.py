@@ -99,13 +99,15 @@ class Users:
         self.module, self.gate, self.runner = module, gate, runner
         self.group: str = module.params["group"]
         self.path = f"{os.path.dirname(_files.STORE)}/{RECORD}"
-        self.ours = self._recorded()
+        self.record = self._recorded()
+        self.ours = self.record.get(self.group, [])
         self.there = members(self.group)
 
-    def _recorded(self) -> list[str]:
+    def _recorded(self) -> dict[str, list[str]]:
+        """By group, whom this module put there."""
         try:
             data = json.loads(self.gate.read(self.path) or b"{}")
-            return [str(name) for name in data.get(self.group, [])]
+            return {str(group): [str(name) for name in names] for group, names in data.items()}
         except (ValueError, AttributeError, TypeError) as error:
             raise UsersError(f"{self.path}, which remembers whom we put into {self.group}, is unreadable") from error
 
@@ -133,8 +135,10 @@ class Users:
         return {"changed": bool(added or removed), "added": added, "removed": removed, "diff": diff}
 
     def _remember(self, ours: list[str]) -> None:
-        if ours:
-            self.gate.write(self.path, json.dumps({self.group: sorted(ours)}) + "\n", mode=0o644)
+        # those of other groups stay: another run put them there
+        record = {group: names for group, names in {**self.record, self.group: sorted(ours)}.items() if names}
+        if record:
+            self.gate.write(self.path, json.dumps(record) + "\n", mode=0o644)
         else:
             self.gate.restore(self.path, ours=True)
 

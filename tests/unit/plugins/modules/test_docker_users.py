@@ -76,3 +76,20 @@ def test_a_record_that_cannot_be_read_is_said(group: Group, run_module: RunModul
 def test_the_real_databases() -> None:
     assert docker_users.members("no-such-group") is None and docker_users.members("root") is not None
     assert docker_users.unknown(["root", "no-such-account"]) == ["no-such-account"]
+
+
+def test_each_group_has_its_own_accounts(
+    run_module: RunModule, programs: Programs, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: dict[str, list[str]] = {"docker": [], "podman": []}
+    monkeypatch.setattr(docker_users, "members", lambda name: there[name])
+    monkeypatch.setattr(docker_users, "unknown", lambda users: [])
+    programs(gpasswd="exit 0")
+    record = store.parent / "docker-users.json"
+    run_module(main, users=["ada"], group="docker")
+    run_module(main, users=["bob"], group="podman")
+    assert json.loads(record.read_text()) == {"docker": ["ada"], "podman": ["bob"]}
+    there.update(docker=["ada"], podman=["bob"])
+    assert run_module(main, state="absent", group="docker")["removed"] == ["ada"]
+    assert json.loads(record.read_text()) == {"podman": ["bob"]}
+    assert run_module(main, state="absent", group="podman")["removed"] == ["bob"] and not record.exists()
