@@ -241,6 +241,10 @@ class Daemon:
         """
         if self.starts_with_live_restore(after) and (reload or self.live_restore()):
             return []
+        return self.containers()
+
+    def containers(self) -> list[str]:
+        """Names of the running containers; raises where the daemon gives no answer."""
         listing = self._client("ps", "--format", "{{.Names}}")
         if listing.status != "ok":
             raise DaemonError(f"Docker runs but cannot be asked for its containers ({listing.error})")

@@ -16,7 +16,8 @@ description:
   - Clears systemd's count of failed starts first, and waits until the daemon answers.
   - A daemon that does not start with the new C(daemon.json) gets the file back with which it last started, is started
     with it, and the module fails with the daemon's own words. The file that failed is kept in
-    C(/var/lib/gpuready/docker-daemon-failed.json), readable by root.
+    C(/var/lib/gpuready/docker-daemon-failed.json), readable by root. Where containers live on by the live-restore of
+    the file that failed, the former one gets this key, too; without it the daemon would end them at its start.
 extends_documentation_fragment:
   - gpuready.bootstrap.attributes
 options:
@@ -110,6 +111,8 @@ class Restart:
         self.action = "none"
         self.stopped: list[str] = []
         self.restored = False
+        # whether containers live on over the restart, by live-restore
+        self.alive = self.added = False
 
     def decide(self) -> None:
         """What is due; refuses what the policy forbids."""
@@ -183,10 +186,17 @@ class Restart:
             self.module.warn(failed)
             self.action = "restart"
             self._ask()
+        self.alive = self.action == "restart" and not self.stopped and self._any_container()
         failed = self.service.go(self.action, self.daemon.unit_changed)
         if failed:
             raise DaemonError(self._way_back(failed))
         self._settle()
+
+    def _any_container(self) -> bool:
+        try:
+            return bool(self.daemon.containers())
+        except DaemonError:
+            return True  # nobody knows
 
     def _settle(self) -> None:
         """The daemon lives by the file. A file that was given back in the meantime needs no record any more."""
@@ -207,6 +217,8 @@ class Restart:
         self._put_back()
         again = self.service.go("start", self.daemon.unit_changed)
         was = "is back" if self.pending.former is not None else "is away again, as before"
+        if self.added:
+            was = "is back, with live-restore added, without which the containers that run would be stopped"
         text += f"The former {self.path} {was}{kept}"
         if again:
             return f"{text}, but Docker does not start with that one either: {again}"
@@ -230,15 +242,33 @@ class Restart:
         now = self.pending
         if now is None:
             return
-        former = {"owned": now.owned, "owners": now.owners, "stamp": "", **pending.SETTLED}
+        content, owned = self._harmless(now)
+        former = {"owned": owned, "owners": now.owners, "stamp": "", **pending.SETTLED}
         self.gate.remember_meta(self.path, former)
-        if now.former is None:
+        if content is None:
             self.gate.remove(self.path)
         else:
-            self.gate.write(self.path, now.former, shared=True, meta=former)
+            self.gate.write(self.path, content, shared=True, meta=former)
         self.restored = True
-        if not now.owned and self.gate.restorable(self.path):
+        if not owned and self.gate.restorable(self.path):
             self.gate.forget(self.path)
+
+    def _harmless(self, now: pending.Pending) -> tuple[bytes | None, dict[str, Any]]:
+        """The former file and our keys in it, with live-restore where the start would end containers without it.
+
+        They live by the file that failed: the daemon took live-restore over from it before it ended.
+        """
+        if not self.alive or self.daemon.reads() != self.path:
+            return now.former, now.owned
+        try:
+            data = json_merge.loads(now.former or b"")
+        except json_merge.JsonError:
+            return now.former, now.owned
+        if self.daemon.starts_with_live_restore(data):
+            return now.former, now.owned
+        self.added = True
+        ours = {"live-restore": True}
+        return json_merge.dumps(json_merge.merge(data, ours)), json_merge.combine(now.owned, ours)
 
 
 def main() -> None:

@@ -142,6 +142,25 @@ def test_the_former_file_comes_back_and_the_daemon_runs_with_it(world: World) ->
     assert world.file.read_text() == original
 
 
+@pytest.mark.parametrize("original", [None, '{"debug":   true}'])
+def test_the_way_back_does_not_end_containers(world: World, original: str | None) -> None:
+    """They live by the live-restore of the file that failed; the former one has none."""
+    if original is not None:
+        world.file.write_text(original)
+    world.jobs()
+    world.set(owner="a", settings={"live-restore": True, "storage-driver": "bad"})
+    result = world.restart()
+    assert result["failed"] and result["restored"] and "live-restore added" in result["msg"]
+    former = {} if original is None else json.loads(original)
+    assert json.loads(world.file.read_text()) == {**former, "live-restore": True}
+    assert (world.folder / "state").read_text() == "active\n" and world.restart()["action"] == "none"
+    world.jobs(live="true")
+    assert world.set(state="absent")["failed"], "taking it back would end them"
+    world.put("running", "")
+    assert world.set(state="absent")["changed"]
+    assert (world.file.read_text() if world.file.exists() else None) == original
+
+
 def test_a_file_that_was_not_there_goes_away_again(world: World) -> None:
     world.set(settings={"storage-driver": "bad"})
     result = world.restart()
