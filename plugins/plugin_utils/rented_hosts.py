@@ -27,8 +27,8 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.ssh_lines impor
     parse_hop,
     read_lines,
     render,
-    shown,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.ssh_words import shown
 
 GROUP = "rented"
 AUTO, OTHER = "auto", "other"
@@ -205,6 +205,7 @@ def _wanted_names(names: Mapping[str, str], read: list[tuple[int, Target]]) -> t
         except LineError as error:
             problems.append(Problem(0, label, str(error)))
             continue
+        label = f"names: {hop_text(wanted)}"
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             problems.append(Problem(0, label, f"{name!r} is no name: letters, digits, dots, - and _"))
             continue

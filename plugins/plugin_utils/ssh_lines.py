@@ -5,17 +5,19 @@
 
 `parse` reads one line, `read_lines` and `parse_lines` a list of them and name the bad ones with their number; `render`
 writes a line that `parse` reads as the same target. Options are those of ssh(1) of OpenSSH 9; what would run a program
-on this machine is refused. A password that was pasted along is refused and never shown.
+on this machine is refused. A password that was pasted along is refused and never shown: what is said of a bad line
+names its number and its address, and no other value of it.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
+
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import ssh_words
 
 # ssh(1): options that take a value, and what they are called in ssh_config(5). None: kept in a field of its own.
 KEYWORDS = {
@@ -28,8 +30,6 @@ KEYWORDS = {
 }
 FORWARDS = {"L": "LocalForward", "R": "RemoteForward", "D": "DynamicForward"}
 OWN = "pliJo"
-# Options without a value; they say nothing about where the machine is
-FLAGS = "46AaCfGgKkMNnqTtVvXxYys"
 OTHER_PURPOSE = "EFOQPSWw"
 # ssh_config(5): keywords that run a program here, or that start another section of the file
 RUNS = {"proxycommand", "localcommand", "permitlocalcommand", "knownhostscommand", "proxyusefdpass"}
@@ -42,24 +42,14 @@ _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*")
 _KEYWORD = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PASSWORD = re.compile(r"[^@\s/\[\]:]+:[^@\s]*@")
-# The line below the login command on the pages of AutoDL and others
-_LABELLED = re.compile(
-    r"(?:ssh\s*)?(?:登录密码|密码|口令|password|passwd|passphrase|pwd)(?:\s*[:：=]|\s|$)", re.IGNORECASE
+_LONE = (
+    "it looks like a password, which no file should hold: delete it, and log in with a key (ssh-copy-id) or with "
+    "--ask-pass; a machine of that name is written ssh NAME"
 )
-# Blanks of web pages and chats, and marks without width
-_BLANKS = {0xA0: " ", 0x2002: " ", 0x2003: " ", 0x2009: " ", 0x202F: " ", 0x3000: " "}
-_BLANKS_GONE = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
 
 
 class LineError(ValueError):
-    """The line names no machine; the text says why, without the number of the line.
-
-    `shown`: what of the line may be shown, where that is less than all of it.
-    """
-
-    def __init__(self, why: str, shown: str = "") -> None:
-        super().__init__(why)
-        self.shown = shown
+    """The line names no machine; the text says why, without the number of the line and without a value of it."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +93,13 @@ class Target:
 
 def parse(line: str) -> Target:
     """One line. Raises LineError."""
-    text, name = _comment(_clean(line))
-    words = _words(text.removeprefix("$ ").strip())
-    if words and words[0].rsplit("/", 1)[-1] in ("sshpass", "sshpass.exe"):
+    text, name = _comment(ssh_words.clean(line))
+    words = _words(text)
+    if words and ssh_words.is_program(words[0], "sshpass", "sshpass.exe"):
         raise LineError("it gives a password to sshpass; use a key (docs/workspace.md), and take the password out")
-    if words and words[0].rsplit("/", 1)[-1] in ("ssh", "ssh.exe"):
+    if words and ssh_words.is_program(words[0], "ssh", "ssh.exe"):
         words = words[1:]
-    return replace(_Reader(words, text).target(), name=name)
+    return replace(_Reader(words).target(), name=name)
 
 
 def read_lines(lines: str | Iterable[str]) -> tuple[list[tuple[int, Target]], list[Problem]]:
@@ -122,19 +112,22 @@ def read_lines(lines: str | Iterable[str]) -> tuple[list[tuple[int, Target]], li
         if not isinstance(line, str):
             problems.append(Problem(number, type(line).__name__, "it is no text: put quotes around it"))
             continue
-        text = _clean(line)
+        text = ssh_words.clean(line)
         if not text or text.startswith("#"):
             continue
         try:
             _no_password(text)
             target = parse(text)
+            _no_lone_password(text, target.hop)
         except LineError as error:
-            problems.append(Problem(number, error.shown or shown(text), str(error)))
+            problems.append(Problem(number, ssh_words.shown(text), str(error)))
             continue
         # no port is port 22, unless ~/.ssh/config says otherwise: then it would be the same for both lines
         place = replace(target.hop, port=target.hop.port or 22)
         if place in seen and not target.jumps:
-            problems.append(Problem(number, shown(text), f"it is the machine of line {seen[place]} once more"))
+            problems.append(
+                Problem(number, ssh_words.shown(text), f"it is the machine of line {seen[place]} once more")
+            )
             continue
         seen.setdefault(place, number)
         targets.append((number, target))
@@ -145,14 +138,6 @@ def parse_lines(lines: str | Iterable[str]) -> tuple[list[Target], list[str]]:
     """As read_lines, without numbers: the machines, and one sentence for each bad line."""
     targets, problems = read_lines(lines)
     return [target for _number, target in targets], [str(problem) for problem in problems]
-
-
-def shown(line: str) -> str:
-    """A line as it may stand in a message: short, without passwords and control characters."""
-    text = re.sub(r"[^\x20-\x7e\u00a0-\uffff]", "?", line.strip())
-    text = re.sub(r"(sshpass\s+(?:-p\s*)?)\S+", r"\1***", text)
-    text = re.sub(r"([^@\s/\[\]:,]+):(?!\d+(?:[\s,]|$))[^@\s]*@", r"\1:***@", text)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def render(target: Target) -> str:
@@ -185,7 +170,7 @@ def forward_words(keyword: str, value: str) -> list[str]:
         return [value]
     found = re.fullmatch(rf"({listen}):((?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+):[0-9]{{1,5}})", value)
     if keyword == "DynamicForward" or not found:
-        raise LineError(f"{value!r} is no forwarding such as 8889:localhost:8889")
+        raise LineError("it holds what is no forwarding such as 8889:localhost:8889")
     return [found[1], found[2]]
 
 
@@ -197,7 +182,7 @@ def parse_hop(text: str) -> Hop:
     rest = rest.rstrip("/") if rest != text else rest
     user, at, place = rest.rpartition("@")
     if at and not _USER.fullmatch(user):
-        raise LineError(f"{user!r} is no name of a user")
+        raise LineError("what stands before the @ is no name of a user")
     host, port = _place(place)
     return Hop(host, port, user)
 
@@ -210,9 +195,8 @@ _Value = TypeVar("_Value", str, int)
 class _Reader:
     """The words of one line, taken as ssh takes them: options may also stand behind the address."""
 
-    def __init__(self, words: Sequence[str], line: str) -> None:
+    def __init__(self, words: Sequence[str]) -> None:
         self.words = list(words)
-        self.line = line
         self.address: list[str] = []
         self.ports: list[int] = []
         self.users: list[str] = []
@@ -234,10 +218,8 @@ class _Reader:
         if not self.address:
             raise LineError("it names no machine; expected something like ssh -p 910 root@12.34.56.78")
         if len(self.address) > 1:
-            # it may be a password: not shown
             raise LineError(
-                "behind the address stands something else; a line holds one address, no command and no password",
-                shown=shown(f"{self.line.partition(self.address[0])[0]}{self.address[0]} ..."),
+                "behind the address stands something else; a line holds one address, no command and no password"
             )
         hop = parse_hop(self.address[0])
         ports = self.ports + ([] if hop.port is None else [hop.port])
@@ -248,7 +230,7 @@ class _Reader:
     def _option(self, letters: str) -> None:
         while letters:
             letter, letters = letters[0], letters[1:]
-            if letter in FLAGS:
+            if letter in ssh_words.FLAGS:
                 continue
             if letter in OTHER_PURPOSE:
                 raise LineError(f"option -{letter} does something else than log in to a machine")
@@ -265,7 +247,7 @@ class _Reader:
             self.ports.append(_port(value))
         elif letter == "l":
             if not _USER.fullmatch(value):
-                raise LineError(f"{value!r} is no name of a user")
+                raise LineError("option -l needs the name of a user")
             self.users.append(value)
         elif letter == "i":
             self.identities.append(_plain(value))
@@ -282,7 +264,7 @@ class _Reader:
     def _keyword(self, text: str) -> None:
         found = re.fullmatch(r"([^\s=]+)\s*(?:=|\s)\s*(.*\S)\s*", text)
         if not found or not _KEYWORD.fullmatch(found[1]):
-            raise LineError(f"option -o needs Keyword=value, not {text!r}")
+            raise LineError("option -o needs Keyword=value")
         keyword, value, low = found[1], found[2], found[1].lower()
         if low in RUNS:
             raise LineError(f"{keyword} runs a program on your machine; name machines on the way with -J instead")
@@ -298,25 +280,30 @@ class _Reader:
             self.options.append((keyword, _plain(value)))
 
 
-def _clean(line: str) -> str:
-    return line.translate(_BLANKS | _BLANKS_GONE).strip()
-
-
 def _no_password(text: str) -> None:
-    """Refuse a line that is a password as rental pages show it below the command: with a label, or as a lone word."""
-    lone = not re.search(r"[\s.@:]", text) and text not in ("ssh", "ssh.exe")
-    if lone or _LABELLED.match(text):
+    """Refuse a line with a password as rental pages and chats show it beside the command, wherever it stands."""
+    if ssh_words.labelled(text) is not None:
         raise LineError(
-            "it looks like a password, which no file should hold: delete it, and log in with a key (ssh-copy-id) or "
-            "with --ask-pass; a machine of that name is written ssh NAME",
-            shown="***",
+            "it holds a password, or a word for one, which no file should hold: delete it, and log in with a key "
+            "(ssh-copy-id) or with --ask-pass"
         )
+    if not re.search(r"[\s.@:]", text) and text not in ssh_words.PROGRAMS:
+        raise LineError(_LONE)
+
+
+def _no_lone_password(text: str, hop: Hop) -> None:
+    """Refuse what may be a password alone on its line: such a word is asked for by the word ssh before it."""
+    first = _words(text)[0]
+    if ssh_words.is_program(first, *ssh_words.PROGRAMS) or first.startswith("ssh://") or hop.port is not None:
+        return
+    if not ssh_words.is_login(hop.user, hop.host):
+        raise LineError(_LONE)
 
 
 def _one(what: str, values: Sequence[_Value]) -> _Value | None:
     """The value that all places of the line agree on, None where no place names one."""
     if len(set(values)) > 1:
-        raise LineError(f"it names two {what}s, {' and '.join(str(value) for value in dict.fromkeys(values))}")
+        raise LineError(f"it names two {what}s")
     return values[0] if values else None
 
 
@@ -331,18 +318,14 @@ def _comment(line: str) -> tuple[str, str]:
         elif letter == "#" and (place == 0 or line[place - 1].isspace()):
             name = line[place + 1 :].strip()
             if name and not _ALIAS.fullmatch(name):
-                raise LineError(f"{name!r} behind # is no name: letters, digits, dots, - and _")
+                raise LineError("what stands behind # is no name: letters, digits, dots, - and _")
             return line[:place].strip(), name
     return line, ""
 
 
 def _words(text: str) -> list[str]:
-    splitter = shlex.shlex(text, posix=True, punctuation_chars=False)
-    splitter.whitespace_split = True
-    splitter.commenters = ""
-    splitter.escape = ""  # paths of Windows keep their backslashes
     try:
-        return list(splitter)
+        return ssh_words.split(text.removeprefix("$ ").strip())
     except ValueError as error:
         raise LineError("a quote is not closed") from error
 
@@ -356,12 +339,12 @@ def _place(text: str) -> tuple[str, int | None]:
         return _address6(text), None
     host, colon, port = text.partition(":")
     if not _NAME.fullmatch(host) or len(host) > 253 or ".." in host:
-        raise LineError(f"{host!r} is no name or address of a machine")
+        raise LineError("it holds no name or address of a machine")
     if re.fullmatch(r"[0-9.]+", host):
         try:
             ipaddress.IPv4Address(host)
         except ValueError as error:
-            raise LineError(f"{host} is no IPv4 address") from error
+            raise LineError("its address is no IPv4 address") from error
     return host, _port(port) if colon else None
 
 
@@ -369,22 +352,22 @@ def _address6(text: str) -> str:
     try:
         address = ipaddress.IPv6Address(text)
     except ValueError as error:
-        raise LineError(f"{text!r} is no IPv6 address; with a port write [2001:db8::1]:22") from error
+        raise LineError("its address is no IPv6 address; with a port write [2001:db8::1]:22") from error
     if address.scope_id is not None and not re.fullmatch(r"[A-Za-z0-9._-]+", address.scope_id):
-        raise LineError(f"{address.scope_id!r} is no name of a network interface")
+        raise LineError("what stands behind % is no name of a network interface")
     return str(address)
 
 
 def _port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise LineError(f"{text!r} is no port; ports are whole numbers from 1 to 65535")
+        raise LineError("its port is no whole number from 1 to 65535")
     return int(text)
 
 
 def _plain(value: str) -> str:
     """A value that can stand in a file of ssh as well as on its command line."""
     if re.search(r"[\x00-\x1f\x7f\"']", value) or value != value.strip() or not value:
-        raise LineError(f"the value {value!r} holds quotes, control characters or blanks at its ends")
+        raise LineError("a value holds quotes, control characters or blanks at its ends")
     return value
 
 

@@ -144,7 +144,7 @@ def test_an_inventory_with_a_mistake_is_not_run(work: Work, schema: dict[str, An
     outcome = json.loads((work.path / "out.json").read_text(encoding="utf-8"))
     assert done.returncode == outcome["exit_code"] == 64
     assert (outcome["status"], outcome["attempts"], outcome["hosts"]) == ("not started", 0, {})
-    assert "'0' is no port" in outcome["error"] and "'0' is no port" in done.stderr
+    assert "its port is no whole number" in outcome["error"] and "its port is no whole number" in done.stderr
     jsonschema.validate(outcome, schema)
 
 

@@ -68,5 +68,5 @@ def test_a_bad_line_is_named_and_nothing_runs(boxes: Path) -> None:
     pasted["lines"] += "ssh -p many root@127.0.0.1 # box-b\n"
     inventory.write_text(yaml.safe_dump(pasted))
     run = ansible("ansible-playbook", boxes, "playbooks/dev_inplace.yml")
-    assert run.rc != 0 and "boxes.ssh_commands.yml:2 (" in run.output and "many" in run.output, run.output
+    assert run.rc != 0 and "boxes.ssh_commands.yml:2 (" in run.output and "no whole number" in run.output, run.output
     assert "PLAY [" not in run.output

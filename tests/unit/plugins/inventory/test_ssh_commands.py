@@ -111,7 +111,7 @@ def test_one_bad_line_and_nothing_is_loaded(load, warnings, tmp_path):
 def test_a_bad_line_of_a_file_is_named_there(load, warnings, tmp_path):
     (tmp_path / "boxes.txt").write_text("ssh root@a\nssh root@b c\n", encoding="utf-8")
     load(PLUGIN + "file: boxes.txt\n")
-    assert f"{tmp_path}/boxes.txt:2 (ssh root@b ...): behind the address" in warnings[0]
+    assert f"{tmp_path}/boxes.txt:2 (ssh ... root@b): behind the address" in warnings[0]
 
 
 @pytest.mark.parametrize(

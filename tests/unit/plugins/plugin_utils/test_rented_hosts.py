@@ -148,7 +148,7 @@ def test_names_by_address(address):
         ({"192.0.2.9": "a"}, "it is the address of no line"),
         ({"192.0.2.7": "a"}, "it is the address of 2 lines: add user and port"),
         ({"192.0.2.7:1": "two words"}, "'two words' is no name: letters, digits, dots, - and _"),
-        ({"root@": "a"}, "'' is no name or address of a machine"),
+        ({"root@": "a"}, "it holds no name or address of a machine"),
         ({"192.0.2.7:1": 5}, "5 is no name: letters, digits, dots, - and _"),
     ],
 )

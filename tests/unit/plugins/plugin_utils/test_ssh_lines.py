@@ -86,13 +86,13 @@ def test_options_are_kept() -> None:
     [
         ("ssh", "names no machine"),
         ("ssh -p 910", "names no machine"),
-        ("ssh -p 0 root@12.34.56.78", "'0' is no port"),
-        ("ssh -p 70000 root@12.34.56.78", "'70000' is no port"),
+        ("ssh -p 0 root@12.34.56.78", "its port is no whole number from 1 to 65535"),
+        ("ssh -p 70000 root@12.34.56.78", "its port is no whole number from 1 to 65535"),
         ("ssh -p", "option -p needs a value"),
-        ("ssh root@300.1.1.1", "300.1.1.1 is no IPv4 address"),
+        ("ssh root@300.1.1.1", "its address is no IPv4 address"),
         ("ssh root@12.34.56.78 -p 910 nvidia-smi", "no command and no password"),
-        ("ssh -p 910 root@12.34.56.78:911", "two ports, 910 and 911"),
-        ("ssh -l admin root@12.34.56.78", "two users, admin and root"),
+        ("ssh -p 910 root@12.34.56.78:911", "two ports"),
+        ("ssh -l admin root@12.34.56.78", "two users"),
         ("ssh root@2001:db8::1:zz", "no IPv6 address"),
         ("ssh root@", "no name or address"),
         ("ssh root@-oProxyCommand=x", "no name or address"),
@@ -129,8 +129,8 @@ def test_bad_lines_are_named_with_their_number() -> None:
     targets, problems = parse_lines(text)
     assert [target.alias for target in targets] == ["a", "b.example.org"]
     assert problems == [
-        "Line 4 (ssh -p x root@b): 'x' is no port; ports are whole numbers from 1 to 65535.",
-        "Line 6 (ssh root@12.34.56.78 -p 910): it is the machine of line 2 once more.",
+        "Line 4 (ssh ... root@b): its port is no whole number from 1 to 65535.",
+        "Line 6 (ssh ... root@12.34.56.78): it is the machine of line 2 once more.",
     ]
     assert parse_lines([910])[1] == ["Line 1 (int): it is no text: put quotes around it."]  # type: ignore[list-item]
 
@@ -175,6 +175,84 @@ def test_a_password_that_was_pasted_along_is_refused_and_never_shown(line: str) 
 def test_no_password_of_that_shape_becomes_a_machine_or_is_shown(word: str) -> None:
     targets, problems = parse_lines(["ssh -p 910 root@12.34.56.78", word])
     assert len(targets) == 1 and len(problems) == 1 and word not in problems[0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ssh -p 910 root@1.2.3.4，密码：hunter2",
+        "ssh -p 910 root@1.2.3.4;密码hunter2",
+        "ssh -p 910 root@1.2.3.4,password:hunter2",
+        "ssh -p 910 root@1.2.3.4，hunter2",
+        "ssh -p 910 root@1.2.3.4 # 密码hunter2",
+        "ssh -p 910 root@1.2.3.4 # train pw=hunter2",
+        "ssh -p 910 root@1.2.3.4 # hunter2!",
+        "ssh -p 910 root@1.2.3.4 -pw hunter2",
+        "ssh -pw hunter2 root@1.2.3.4",
+        "plink -ssh root@1.2.3.4 -P 910 -pw hunter2",
+        "ssh root@1.2.3.4:hunter2",
+        "root@1.2.3.4:910:hunter2",
+        "ssh root@1.2.3.4 -p 910/hunter2",
+        "ssh root@1.2.3.4 -p hunter2",
+        "ssh -l 'hunter2 x' root@1.2.3.4",
+        'ssh root@1.2.3.4 -p 910 x"hunter2',
+        "ssh -J u:hunter2@gate root@1.2.3.4",
+        "ssh -o 'ProxyJump=u:hunter2@gate' root@1.2.3.4",
+        "ssh -o Password=hunter2 root@1.2.3.4",
+        "ssh -o hunter2 root@1.2.3.4",
+        "ssh -L hunter2 root@1.2.3.4",
+        "SSHPASS=hunter2 sshpass -e ssh root@1.2.3.4",
+        "sshpass -p 'correct horse hunter2' ssh root@1.2.3.4",
+        "sshpass -p P@hunter2.org ssh root@1.2.3.4",
+        "ssh root@1.2.3.4 P@hunter2.org",
+        "P@hunter2",
+        "hun@hunter2",
+        "my.pass-hunter2",
+        "root@hunter2!",
+        "hunter2 root",
+        "root / hunter2",
+        "用户名 root 密码 hunter2",
+        "echo hunter2 | ssh root@1.2.3.4",
+    ],
+)
+def test_no_value_of_a_bad_line_is_shown(line: str) -> None:
+    targets, problems = parse_lines([line])
+    assert targets == [] and len(problems) == 1 and "hunter2" not in problems[0], problems
+
+
+@given(
+    st.sampled_from(["ssh -p 910 root@1.2.3.4", "root@1.2.3.4", "ssh -i ~/.ssh/k root@a.example.org"]),
+    st.sampled_from([" ", "，密码：", "；", " password: ", " # pw=", " -pw ", " -o Password=", " # 密码", "，", "/"]),
+    st.text(string.ascii_letters + string.digits + string.punctuation, min_size=6),
+)
+def test_nothing_behind_the_address_of_a_bad_line_is_shown(start: str, mark: str, word: str) -> None:
+    _targets, problems = parse_lines([start + mark + word])
+    heads = ["(...)", *(f"({form})" for form in (start, "ssh ...", "... root@1.2.3.4"))]
+    heads += [f"(ssh ... {start.rpartition(' ')[2]})"]
+    assert all(any(problem.startswith(f"Line 1 {head}: ") for head in heads) for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ssh gpu01",
+        "ssh me@gpu01",
+        "root@gpu01",
+        "gpu01:22",
+        "me@gpu01 -p 22",
+        "12.34.56.78",
+        "me@a.example.org",
+        "2001:db8::1",
+        "ssh -o PreferredAuthentications=publickey,password root@12.34.56.78",
+        "ssh -o PasswordAuthentication=no -o NumberOfPasswordPrompts=0 root@12.34.56.78",
+        "ssh -i ~/.ssh/password.key root@12.34.56.78 # compass",
+        "ssh root@pass.example.org",
+        "C:\\Windows\\System32\\OpenSSH\\ssh.exe root@gpu01",
+    ],
+)
+def test_what_is_no_password_is_read(line: str) -> None:
+    targets, problems = parse_lines([line])
+    assert len(targets) == 1 and problems == []
 
 
 def test_aliases() -> None:
