@@ -22,7 +22,6 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import ssh_word
 # ssh(1): options that take a value, and what they are called in ssh_config(5). None: kept in a field of its own.
 KEYWORDS = {
     "B": "BindInterface",
-    "I": "PKCS11Provider",
     "b": "BindAddress",
     "c": "Ciphers",
     "e": "EscapeChar",
@@ -31,8 +30,17 @@ KEYWORDS = {
 FORWARDS = {"L": "LocalForward", "R": "RemoteForward", "D": "DynamicForward"}
 OWN = "pliJo"
 OTHER_PURPOSE = "EFOQPSWw"
-# ssh_config(5): keywords that run a program here, or that start another section of the file
-RUNS = {"proxycommand", "localcommand", "permitlocalcommand", "knownhostscommand", "proxyusefdpass"}
+# ssh_config(5): keywords that run a program here or load a library, or that start another section of the file
+RUNS = {
+    "proxycommand",
+    "localcommand",
+    "permitlocalcommand",
+    "knownhostscommand",
+    "proxyusefdpass",
+    "pkcs11provider",
+    "securitykeyprovider",
+    "xauthlocation",
+}
 SECTIONS = {"host", "match", "include"}
 # A line that names these would contradict its own address
 ADDRESS = {"hostname": "HostName", "hostkeyalias": "HostKeyAlias"}
@@ -234,6 +242,8 @@ class _Reader:
                 continue
             if letter in OTHER_PURPOSE:
                 raise LineError(f"option -{letter} does something else than log in to a machine")
+            if letter == "I":
+                raise LineError("option -I loads a library into ssh on your machine; use a key of a file")
             if letter not in OWN and letter not in KEYWORDS and letter not in FORWARDS:
                 raise LineError(f"ssh has no option -{letter}")
             value = letters or (self.words.pop(0) if self.words else "")
@@ -267,7 +277,10 @@ class _Reader:
             raise LineError("option -o needs Keyword=value")
         keyword, value, low = found[1], found[2], found[1].lower()
         if low in RUNS:
-            raise LineError(f"{keyword} runs a program on your machine; name machines on the way with -J instead")
+            raise LineError(
+                f"{keyword} runs a program on your machine or loads a library into ssh; machines on the way are named "
+                "with -J"
+            )
         if low in SECTIONS or low in ADDRESS:
             raise LineError(f"{keyword} cannot stand in such a line")
         letter = {"port": "p", "user": "l", "identityfile": "i", "proxyjump": "J"}.get(low)
