@@ -23,7 +23,7 @@ description:
   - All hosts are in the group C(rented), those of a provider in C(rented_autodl), C(rented_vast_ai) and so on, too.
   - A host is called as the name behind C(#) says, else by its address and port, whatever the other lines are.
   - One bad line, and no host of the file is loaded. All of them are named, with their number and what is wrong.
-  - Passwords are refused and never shown, wherever they stand in a line. What is said of a bad line holds its number and
+  - Passwords are refused and never shown, wherever they stand. What is said of a bad line holds its number and
     its address, and no other value. Log in with a key, or with C(--ask-pass).
   - A name without a domain is written with the word C(ssh) before it (C(ssh gpu01)), since alone it may be a password.
 extends_documentation_fragment:

@@ -1,12 +1,11 @@
 # Copyright (c) 2026 The gpuready authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What lies in Docker's data folders, so that a setting never hides it; and which parts of settings are secret."""
+"""What lies in Docker's data folders, so that a setting never hides it."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,8 +18,6 @@ _CONTENT = (
     ("volume", "volumes", True),
     ("image", "image/*/imagedb/content/sha256", False),
 )
-# user:password@ in an address
-_USERINFO = re.compile(r"(?<=://)([^/@\s\"']*):([^/@\s\"']*)(?=@)")
 
 
 def refuse_to_lose_data(before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -57,14 +54,3 @@ def _names(folder: str) -> list[str]:
         return os.listdir(folder)
     except OSError:
         return []
-
-
-def secrets_in(value: Any) -> set[str]:
-    """Passwords in addresses, at any depth: what must not be printed."""
-    if isinstance(value, dict):
-        return {secret for item in value.values() for secret in secrets_in(item)}
-    if isinstance(value, list):
-        return {secret for item in value for secret in secrets_in(item)}
-    found = _USERINFO.findall(value) if isinstance(value, str) else []
-    # one or two letters would be masked in the middle of every other word
-    return {secret for pair in found for secret in (":".join(pair), pair[1]) if len(secret) > 2}

@@ -13,11 +13,12 @@ import errno
 import hashlib
 import json
 import os
-import re
 import stat
 import tempfile
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _secrets
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -26,8 +27,6 @@ STORE = "/var/lib/gpuready/originals"
 SCHEMA = "gpuready.originals/1"
 NEW_FILE_MODE = 0o644
 HIDDEN = "[hidden: this file holds a secret]\n"
-# user:password@ in a URL: such a value may stand in any file, and never belongs in a diff
-_USERINFO = re.compile(r"(?<=://)[^/@\s\"']+:[^/@\s\"']*(?=@)")
 
 
 class FileGateError(Exception):
@@ -55,7 +54,7 @@ def sha256(content: bytes) -> str:
 
 def redact_url(text: str) -> str:
     """Hide user name and password in every URL of a text."""
-    return _USERINFO.sub("***", text)
+    return _secrets.redact_url(text)
 
 
 class FileGate:

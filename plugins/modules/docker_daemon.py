@@ -133,9 +133,10 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_daemon 
     needed_action,
     plural,
 )
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_data import refuse_to_lose_data, secrets_in
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_data import refuse_to_lose_data
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_pending import DaemonGate
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGateError
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._secrets import found_in, secrets_in
 
 Data = dict[str, Any]
 ROOT_ONLY = 0o600
@@ -242,7 +243,7 @@ class Change:
 
     def _mode(self, owned: Data) -> int | None:
         """For root alone while a password of ours is in the file (dockerd is root); its former mode afterwards."""
-        if secrets_in(owned):
+        if found_in(owned):
             return ROOT_ONLY
         record = self.gate.record(self.path)
         if record is not None and record.meta.get("for_root"):

@@ -92,10 +92,10 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils import _files
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _json_merge as json_merge
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_daemon import Daemon, DaemonError, plural
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_data import secrets_in
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_pending import DaemonGate
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_service import Service
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGateError
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._secrets import secrets_in
 
 FAILED = "docker-daemon-failed.json"
 

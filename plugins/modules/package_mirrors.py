@@ -304,13 +304,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_daemon import DaemonError
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_data import secrets_in
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGateError
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors import tools
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.apt_plan import AptPlan, AptWish
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.docker_plan import DockerPlan
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.options import SPEC, options_of
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.plan import MirrorError, MirrorGate, Plan
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._secrets import secrets_in
 
 
 def plan_all(plan: Plan, params: dict[str, Any], module: AnsibleModule) -> tuple[DockerPlan, list[str]]:

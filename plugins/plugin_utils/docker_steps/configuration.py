@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, say
 
@@ -76,7 +77,8 @@ def held(wanted: Any, there: Any) -> bool:
 def masked(value: Any) -> Any:
     """A value without user names and passwords in addresses."""
     if isinstance(value, str):
-        return re.sub(r"(?<=://)[^/@\s]*@", "***@", value)
+        # up to the last "@" of the word: a password may hold "@" and "/"
+        return re.sub(r"(?<=://)[^\s\"']*@", "***@", value)
     if isinstance(value, list):
         return [masked(item) for item in value]
     return {key: masked(item) for key, item in value.items()} if isinstance(value, dict) else value
@@ -132,6 +134,14 @@ def mistakes(inputs: Mapping[str, Any]) -> Iterator[Text]:
     for name in inputs["proxies"]:
         if name not in _PROXY_KEYS:
             yield say("docker_engine_proxies knows http, https and no_proxy, not {name}", name=name)
+    for name in ("http", "https"):
+        url = str(inputs["proxies"].get(name) or "")
+        if url and not _is_proxy(url):
+            yield say(
+                "{url} in docker_engine_proxies is no address such as http://proxy.example.org:3128; signs such as / "
+                "and @ in a password are written as %2F and %40",
+                url="***@" + url.rpartition("@")[2] if "@" in url else url,
+            )
     for url in inputs["registry_mirrors"]:
         if not re.fullmatch(r"https?://[^/\s]+/?", str(url)):
             yield say(
@@ -143,6 +153,18 @@ def mistakes(inputs: Mapping[str, Any]) -> Iterator[Text]:
         yield say("docker_engine_version {version} is no version such as 28.5.1", version=inputs["version"])
     if inputs["data_root"] and not re.fullmatch(r"/[^/\s].*", inputs["data_root"]):
         yield say("docker_engine_data_root {path} is not the absolute path of a folder", path=inputs["data_root"])
+
+
+def _is_proxy(url: str) -> bool:
+    """Whether all readers take an address in the same way, as package_mirrors demands of its proxies."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return False
+    bad = re.search(r"[\0-\x20\x7f\"'\\`$#<>]", url) or parts.netloc.count("@") > 1
+    rest = parts.path.strip("/") or parts.query or parts.fragment
+    return parts.scheme in ("http", "https", "socks5", "socks5h") and bool(host) and not bad and not rest
 
 
 def _pool(pool: Any) -> Iterator[Text]:

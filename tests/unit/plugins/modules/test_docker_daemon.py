@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,21 @@ def test_passwords_in_urls_do_not_reach_the_diff(path: Path, run_module: RunModu
     settings = {"proxies": {"http-proxy": "http://me:hush@proxy.example.org:3128"}}
     result = run_module(main, path=str(path), settings=settings)
     assert "hush" not in json.dumps(result["diff"]) and "hush" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://me:P@ssw0rd99@h:1",
+        "http://me:Pa/ssw0rd99@h:1",
+        "http://ghp_ssw0rd99@h:1",
+        "http://me:8080/ssw0rd99@h:1",
+    ],
+)
+def test_no_form_of_a_password_is_shown_or_readable_for_all(path: Path, run_module: RunModule, proxy: str) -> None:
+    result = run_module(main, path=str(path), settings={"proxies": {"http-proxy": proxy}})
+    assert "ssw0rd99" not in json.dumps(result) and json.loads(path.read_text())["proxies"]["http-proxy"] == proxy
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_a_file_that_is_no_object_where_ours_must_be_one_is_refused(path: Path, run_module: RunModule) -> None:

@@ -162,6 +162,9 @@ def test_what_an_adopted_engine_lacks_is_said_and_not_refused() -> None:
         (machine("ubuntu"), {"address_pools": [{"base": "10.0.0.0/16", "size": 8}]}, ["address_pools", "10.0.0.0/16"]),
         (machine("ubuntu"), {"address_pools": [{"base": "10.0.0.1/16", "size": 24}]}, ["address_pools"]),
         (machine("ubuntu"), {"proxies": {"ftp": "x"}}, ["ftp"]),
+        (machine("ubuntu"), {"proxies": {"http": "http://me:P/secret@h:1"}}, ["docker_engine_proxies", "***@h:1"]),
+        (machine("ubuntu"), {"proxies": {"http": "http://me:P@secret@h:1"}}, ["docker_engine_proxies", "***@h:1"]),
+        (machine("ubuntu"), {"proxies": {"https": "me:secret@h:1"}}, ["docker_engine_proxies", "***@h:1"]),
         (machine("ubuntu"), {"registry_mirrors": ["https://u:secret@m/v2/x"]}, ["registry_mirrors"]),
         (machine("ubuntu"), {"version": "newest"}, ["newest"]),
         (machine("ubuntu"), {"data_root": "srv"}, ["docker_engine_data_root"]),
@@ -298,13 +301,13 @@ def test_no_other_log_driver_gets_options_that_it_does_not_know() -> None:
 
 
 def test_an_old_daemon_gets_its_proxies_by_a_drop_in_that_only_root_reads() -> None:
-    inputs = {"source": "distribution", "plugins": [], "proxies": {"http": 'http://me:a%20"b@p:1', "no_proxy": "x"}}
+    inputs = {"source": "distribution", "plugins": [], "proxies": {"http": "http://me:a%20%22b@p:1", "no_proxy": "x"}}
     found = decide(machine("debian12"), **inputs)
     assert "proxies" not in found["settings"]
     assert found["watched"] == [configuration.PROXY, configuration.PROXY_VARIABLES]
     variables, drop_in = found["proxy_files"]
     assert (variables["mode"], drop_in["mode"]) == ("0600", "0644")
-    assert variables["content"].splitlines()[1:] == ['HTTP_PROXY="http://me:a%20\\"b@p:1"', 'NO_PROXY="x"']
+    assert variables["content"].splitlines()[1:] == ['HTTP_PROXY="http://me:a%20%22b@p:1"', 'NO_PROXY="x"']
     # everybody may ask systemd for what a drop-in says
     assert f"EnvironmentFile={variables['path']}\n" in drop_in["content"] and "me:" not in drop_in["content"]
     assert decide(machine("debian13"), **inputs)["proxy_files"] == []

@@ -1,0 +1,46 @@
+# Copyright (c) 2026 The gpuready authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which parts of texts and settings are secret: what a diff hides, what Ansible masks, which file is for root alone."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import unquote
+
+HIDDEN = "***"
+# What stands before the last "@" of an address: a password that was not percent-encoded may hold "@" and "/". Only
+# where a whole host name stands before the first "/", an "@" behind it is one of the path (https://HOST/@scope).
+_USERINFO = re.compile(r"(?<=://)(?![^\s\"'/@:]*/)[^\s\"']*(?=@)")
+
+
+def redact_url(text: str) -> str:
+    """Hide user name and password in every URL of a text."""
+    return _USERINFO.sub(HIDDEN, text)
+
+
+def found_in(value: Any) -> bool:
+    """Whether an address with a user name, a token or a password stands in a value, at any depth."""
+    return any(True for _userinfo in _userinfos(value))
+
+
+def secrets_in(value: Any) -> set[str]:
+    """Passwords and tokens in addresses, at any depth: what must not be printed, as written and decoded."""
+    found: set[str] = set()
+    for userinfo in _userinfos(value):
+        _user, colon, password = userinfo.partition(":")
+        if colon:
+            found |= {userinfo, password, unquote(password)}
+        elif len(userinfo) >= 8:
+            found.add(userinfo)  # a token; a short name such as git would be masked in the middle of words
+    # one or two letters would be masked in the middle of every other word
+    return {secret for secret in found if len(secret) > 2}
+
+
+def _userinfos(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [userinfo for item in value.values() for userinfo in _userinfos(item)]
+    if isinstance(value, list):
+        return [userinfo for item in value for userinfo in _userinfos(item)]
+    return [userinfo for userinfo in _USERINFO.findall(value) if userinfo] if isinstance(value, str) else []
