@@ -204,8 +204,9 @@ class FileGate:
             self._rmdir(folder)
 
     def result(self) -> dict[str, Any]:
-        """The part of a module result that the gate knows."""
-        return {"changed": self.changed, "diff": self.diffs, "files": self.paths, "kept": self.kept}
+        """The part of a module result that the gate knows; the diff only where --diff asks, as results are kept."""
+        diff = {"diff": self.diffs} if self.module._diff else {}
+        return {"changed": self.changed, **diff, "files": self.paths, "kept": self.kept}
 
     # -- records ---------------------------------------------------------------------------------------------
     def _index(self) -> dict[str, dict[str, Any]]:
@@ -346,7 +347,7 @@ class FileGate:
         self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": after})
 
     def _diff(self, path: str, before: bytes | None, after: bytes | None, secret: bool) -> None:
-        texts = [redact_url((part or b"").decode("utf-8", "backslashreplace")) for part in (before, after)]
+        texts = [_secrets.redact((part or b"").decode("utf-8", "backslashreplace")) for part in (before, after)]
         if secret:
             texts = [HIDDEN if part is not None else "" for part in (before, after)]
         headers = [path + (" (absent)" if part is None else "") for part in (before, after)]

@@ -14,6 +14,25 @@ HIDDEN = "***"
 # where a whole host name stands before the first "/", an "@" behind it is one of the path (https://HOST/@scope).
 _USERINFO = re.compile(r"(?<=://)(?![^\s\"'/@:]*/)[^\s\"']*(?=@)")
 
+# Names whose value is a secret: HF_TOKEN, _authToken, proxy_password, OPENAI_API_KEY, Authorization. A bare "key" is
+# none (gpgkey, signed-by-key are files and addresses), nor is a group of settings ("auths": {).
+_NAMED = re.compile(
+    r"(?<![\w.-])([\w.-]*(?:token|passw(?:or)?d|passphrase|secret|credential|(?:api|access|private|account|_)[_-]?key"
+    r"|authorization|(?<![a-z])_?auth(?![a-z]))[\w.-]*[\"']?[ \t]*(?:=|:(?=[ \t\"']))[ \t]*)"
+    r"(\"(?:[^\"\\\n]|\\.)+\"|'[^'\n]+'|[^\s\"'{\[][^\"'\n]*)",
+    re.IGNORECASE,
+)
+
+
+def redact(text: str) -> str:
+    """A text of any file without credentials in URLs and without the values of names such as HF_TOKEN."""
+    return redact_url(_NAMED.sub(_hidden, text))
+
+
+def _hidden(found: re.Match[str]) -> str:
+    quote = found[2][0] if found[2][0] in "\"'" else ""
+    return f"{found[1]}{quote}{HIDDEN}{quote}"
+
 
 def redact_url(text: str) -> str:
     """Hide user name and password in every URL of a text."""

@@ -142,7 +142,7 @@ class Rootless:
         if not self.ours:
             self.gate.restore(UNIT, ours=True)
         result = self.gate.result()
-        diff = [entry for entry in result["diff"] if not entry["before_header"].startswith(self.path)]
+        diff = [entry for entry in result.get("diff", []) if not entry["before_header"].startswith(self.path)]
         return {"changed": bool(result["changed"] or added or gone), "added": added, "removed": gone, "diff": diff}
 
     # -- asking ----------------------------------------------------------------------------------------------------

@@ -331,8 +331,7 @@ class MirrorInfo:
             "mirrors": document,
             "requests": dict(self.net.requests),
             "seconds": round(time.monotonic() - self.began, 3),
-            "diff": self.gate.diffs,
-            "files": self.gate.paths,
+            **told(self.gate),
         }
 
     def _context(self) -> ssl.SSLContext | None:
@@ -344,11 +343,16 @@ class MirrorInfo:
             raise MirrorInfoError(f"ca_bundle {bundle} cannot be used ({reason}); name a file in PEM format") from error
 
 
+def told(gate: FileGate) -> dict[str, object]:
+    """What the gate says of the files."""
+    return {key: value for key, value in gate.result().items() if key in ("diff", "files")}
+
+
 def forgotten(gate: FileGate) -> dict[str, object]:
     """The result of state absent."""
     changed = memory.forget(gate)
     done = {"changed": changed, "measured": False, "refreshed": False, "why": "state is absent", "mirrors": None}
-    return {**done, "requests": {}, "seconds": 0.0, "diff": gate.diffs, "files": gate.paths}
+    return {**done, "requests": {}, "seconds": 0.0, **told(gate)}
 
 
 def check_ranges(params: dict[str, Any]) -> None:
@@ -384,7 +388,7 @@ def main() -> None:
         check_ranges(module.params)
         result = forgotten(gate) if module.params["state"] == "absent" else MirrorInfo(module, gate, began).run()
     except (MirrorInfoError, asked.AskedError, proxy.ProxyError, FileGateError) as error:
-        module.fail_json(msg=f"Mirrors: {str(error).rstrip('.')}.", diff=gate.diffs, files=gate.paths)
+        module.fail_json(msg=f"Mirrors: {str(error).rstrip('.')}.", **told(gate))
     module.exit_json(**result)
 
 

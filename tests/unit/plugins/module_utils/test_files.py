@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 class Module:
     """The part of AnsibleModule that the gate uses; `broken` makes the move fail like a full disk."""
 
+    _diff = False
+
     def __init__(self, tmpdir: Path, check_mode: bool = False, broken: bool = False) -> None:
         self.tmpdir, self.check_mode, self.broken = str(tmpdir), check_mode, broken
 
@@ -210,6 +212,37 @@ def test_any_writes_then_restore_give_back_the_tree(writes: list[tuple[str, byte
         for path in {path for path, _content in writes}:
             gate(root).restore(path)
         assert etc(root) == before and not (root / "var/lib/gpuready").exists()
+
+
+TOKENS = """HF_TOKEN=hf_hush
+OPENAI_API_KEY="sk-hush x"
+//npm.corp/:_authToken=npm_hush
+index-url = https://hush@pypi.corp/simple
+extra-index-url = https://__token__:hush/x@pypi.corp/s
+token = "hush"
+extraHeader = Authorization: Basic hush
+[url "https://oauth2:hush@gitlab.corp/"]
+proxy_password=hush
+{"HF_TOKEN": "hush", "auths": {"a": {"auth": "hush"}}}
+"""
+
+
+def test_what_others_keep_secret_in_a_file_is_in_no_diff(root: Path) -> None:
+    (root / "etc/environment").write_text(TOKENS)
+    one = gate(root)
+    one.write("/etc/environment", TOKENS + "OURS=1\n", shared=True)
+    assert "hush" not in json.dumps(one.diffs)
+    assert one.diffs[0]["after"].endswith("OURS=1\n") and "https://***@pypi.corp/simple" in one.diffs[0]["after"]
+    one.remove("/etc/environment")
+    assert "hush" not in json.dumps(one.diffs)
+
+
+def test_a_result_holds_the_diff_only_where_it_is_asked_for(root: Path) -> None:
+    one = gate(root)
+    one.write("/etc/f", "x\n")
+    assert "diff" not in one.result()
+    one.module._diff = True
+    assert one.result()["diff"] == one.diffs
 
 
 def test_redact_url() -> None:

@@ -27,6 +27,30 @@ def test_tokens_are_found_and_short_names_not_masked() -> None:
     assert _secrets.secrets_in("http://me:p%40ss@h") == {"me:p%40ss", "p%40ss", "p@ss"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gpgkey=https://h/RPM-GPG-KEY",
+        "gpgcheck=1",
+        '"auths": {"h": {}}',
+        "Signed-By: /usr/share/keyrings/x.gpg",
+        "PasswordAuthentication no",
+        'GRUB_CMDLINE_LINUX="iommu=pt"',
+        "author = me",
+        "credential-provider-x",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI me@h",
+    ],
+)
+def test_what_is_no_secret_is_shown(text: str) -> None:
+    assert _secrets.redact(text) == text
+
+
+@given(st.sampled_from(["HF_TOKEN", "_auth", "password", "x-api-key", "WANDB_API_KEY"]), st.text(SIGNS, min_size=3))
+def test_the_value_of_such_a_name_is_never_shown(name: str, value: str) -> None:
+    for line in (f"{name}={value}", f'{name} = "{value}"', f'"{name}": "{value}"'):
+        assert _secrets.redact(f"a=b\n{line}\nc=d").splitlines()[1] in (line.replace(value, "***"),)
+
+
 @pytest.mark.parametrize("text", ["https://x.example.org/@scope:1", "http://h:1", "me@h", "a: https://h and me@h"])
 def test_what_holds_no_password_is_left(text: str) -> None:
     assert _secrets.redact_url(text) == text and not _secrets.found_in(text)
