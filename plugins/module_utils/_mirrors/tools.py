@@ -209,21 +209,29 @@ def add_cargo(plan: Plan, options: Options, users: list[Account]) -> None:
         wish["cainfo"] = options.ca_bundle
     homes = {cargo.path(account.home, plan.exists): account for account in users} if wish else {}
     for path, account in homes.items():
-        _refuse_links(plan, account, path)
+        if _is_linked(plan, account.home, path):
+            raise MirrorError(f"{path} {_LINK}")
         plan.edit(path, cargo, wish, owner=(account.uid, account.gid))
     for path in plan.gate.known():
-        if re.search(r"/\.cargo/config(\.toml)?$", path) and path not in homes:
-            plan.edit(path, cargo, {})
+        found = re.fullmatch(r"(.*)/\.cargo/config(\.toml)?", path)
+        if not found or path in homes:
+            continue
+        if _is_linked(plan, found[1], path):
+            # the record stays, so that a later run gives the file back
+            plan.gate.module.warn(f"{path} {_LINK}; until then our settings are not taken out of it")
+            plan.gate.kept.append(path)
+            continue
+        plan.edit(path, cargo, {})
 
 
-def _refuse_links(plan: Plan, account: Account, path: str) -> None:
+_LINK = "is or lies behind a symbolic link, which is not followed below a home; replace the link"
+
+
+def _is_linked(plan: Plan, folder: str, path: str) -> bool:
     """Root writes in a folder that its owner controls: a link there could lead anywhere."""
     base = plan.gate.root.rstrip("/")
-    home, real = os.path.realpath(base + account.home), os.path.realpath(base + path)
-    if real != home + path[len(account.home) :]:
-        raise MirrorError(
-            f"{path} is or lies behind a symbolic link, which is not followed below a home; replace the link"
-        )
+    home, real = os.path.realpath(base + folder), os.path.realpath(base + path)
+    return real != home + path[len(folder) :]
 
 
 def _filled(wish: Mapping[str, Any]) -> Wish:

@@ -143,6 +143,22 @@ def test_an_unknown_account_is_refused(host: Path, run_module: RunModule, names:
     assert result["failed"] and "bob in user_files" in result["msg"]
 
 
+@pytest.mark.parametrize("target", ["../../../etc/nologin", "../../../etc/environment"])
+def test_a_link_in_a_home_is_not_followed_on_the_way_back(host: Path, run_module: RunModule, target: str) -> None:
+    run_module(main, root=str(host), cargo=ALL["cargo"], user_files=["ada"])
+    path = host / "home/ada/.cargo/config.toml"
+    path.unlink()
+    path.symlink_to(target)
+    before = etc(host)
+    result = run_module(main, root=str(host), state="absent")
+    assert not result.get("failed") and result["kept"] == ["/home/ada/.cargo/config.toml"] and etc(host) == before
+    assert "symbolic link" in str(result["warnings"])
+    path.unlink()
+    path.write_text("[build]\njobs = 3\n")
+    assert not run_module(main, root=str(host), state="absent").get("failed")
+    assert path.read_text() == "[build]\njobs = 3\n"
+
+
 def test_a_link_in_a_home_is_not_followed(host: Path, run_module: RunModule) -> None:
     (host / "home/ada/.cargo/config.toml").unlink()
     (host / "home/ada/.cargo").rmdir()
