@@ -86,26 +86,17 @@ def begin(before: Pending | None, action: str, current: bytes | None, owned: Dat
 
 
 class DaemonGate(FileGate):
-    """A gate that forgets what it noted of a write that then failed: nothing is due, and nobody has edited the file."""
+    """A gate that also takes back what was noted before a write that fails: nothing is due, nobody edited the file."""
 
     @contextlib.contextmanager
     def undone_on_failure(self, path: str) -> Iterator[None]:
         """Give the record of a path back if the body cannot write."""
-        before = self._index().get(path)
         try:
-            yield
+            with self._forgotten_on_failure(path):
+                yield
         except FileGateError as error:
-            with contextlib.suppress(FileGateError):  # the first failure is the one to tell
-                self._give_record_back(path, before)
             # Ansible's atomic_move says that it failed, and not why
             raise FileGateError(f"{str(error).rstrip('.')}{_why(self.real(path))}.") from error
-
-    def _give_record_back(self, path: str, before: Data | None) -> None:
-        index = self._index()
-        if before is None:
-            self.forget(path)
-        elif index.get(path) != before:
-            self._save_index({**index, path: before})
 
 
 def _why(path: str) -> str:

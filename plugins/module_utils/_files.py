@@ -9,12 +9,14 @@ Paths are given as the target sees them ("/etc/..."); `root` puts the whole tree
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -134,8 +136,9 @@ class FileGate:
         else:
             self._mode_diff(path, mode)
         if not self.module.check_mode:
-            self._remember(path, current, wanted, shared, meta)
-            self._put(path, wanted, mode)
+            with self._forgotten_on_failure(path):
+                self._remember(path, current, wanted, shared, meta)
+                self._put(path, wanted, mode)
         self._note(path)
         return True
 
@@ -146,8 +149,9 @@ class FileGate:
             return False
         self._diff(path, current, None, secret)
         if not self.module.check_mode:
-            self._remember(path, current, None, False, None)
-            self._unlink(path)
+            with self._forgotten_on_failure(path):
+                self._remember(path, current, None, False, None)
+                self._unlink(path)
         self._note(path)
         return True
 
@@ -255,6 +259,24 @@ class FileGate:
         record.meta.update(meta or {})
         index[path] = asdict(record)
         self._save_index(index)
+
+    @contextlib.contextmanager
+    def _forgotten_on_failure(self, path: str) -> Iterator[None]:
+        """Give the record of a path back if the body cannot write: it would tell of a text that was never there."""
+        before = self._index().get(path)
+        try:
+            yield
+        except (FileGateError, SystemExit):  # atomic_move of older ansible-core ends the module itself
+            with contextlib.suppress(FileGateError, OSError):  # the first failure is the one to tell
+                self._give_record_back(path, before)
+            raise
+
+    def _give_record_back(self, path: str, before: dict[str, Any] | None) -> None:
+        index = self._index()
+        if before is None:
+            self.forget(path)
+        elif index.get(path) != before:
+            self._save_index({**index, path: before})
 
     def _first_record(self, path: str, current: bytes | None) -> Original:
         if current is None:

@@ -141,12 +141,13 @@ moved:
   sample: {numpy: "2.5.4 -> 2.5.5"}
 """
 
+import contextlib
 import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -206,6 +207,11 @@ class LockGate(FileGate):
         self, path: str, current: bytes | None, wanted: bytes | None, shared: bool, meta: dict[str, Any] | None
     ) -> None:
         """Nothing."""
+
+    @contextlib.contextmanager
+    def _forgotten_on_failure(self, path: str) -> Iterator[None]:
+        """Nothing either: not even the index may be ours to read."""
+        yield
 
 
 def forget_settings() -> None:

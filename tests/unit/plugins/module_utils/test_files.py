@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 
 
 class Module:
-    """The part of AnsibleModule that the gate uses; `broken` makes the move fail like a full disk."""
+    """The part of AnsibleModule that the gate uses; `broken` makes moves (there) fail like a full disk."""
 
     _diff = False
 
-    def __init__(self, tmpdir: Path, check_mode: bool = False, broken: bool = False) -> None:
+    def __init__(self, tmpdir: Path, check_mode: bool = False, broken: bool | str = False) -> None:
         self.tmpdir, self.check_mode, self.broken = str(tmpdir), check_mode, broken
 
     def atomic_move(self, source: str, target: str) -> None:
-        if self.broken:
+        if self.broken is True or (self.broken and target.endswith(self.broken)):
             raise OSError(28, "No space left on device")
         if os.path.exists(target):
             os.chmod(source, stat.S_IMODE(os.stat(target).st_mode))
@@ -212,6 +212,22 @@ def test_any_writes_then_restore_give_back_the_tree(writes: list[tuple[str, byte
         for path in {path for path, _content in writes}:
             gate(root).restore(path)
         assert etc(root) == before and not (root / "var/lib/gpuready").exists()
+
+
+@pytest.mark.parametrize("before", [None, b"first\n"])
+def test_a_write_that_fails_leaves_no_record(root: Path, before: bytes | None) -> None:
+    path = root / "etc/f"
+    if before is not None:
+        path.write_bytes(before)
+        gate(root).write("/etc/f", "second\n")
+    with pytest.raises(FileGateError):
+        gate(root, broken="/etc/f").write("/etc/f", "never\n")
+    path.write_text("an edit\n")
+    one = gate(root)
+    assert one.record("/etc/f") is None or one.record("/etc/f").sha256_written == _files.sha256(b"second\n")
+    one.write("/etc/f", "third\n")
+    gate(root).restore("/etc/f")
+    assert path.read_bytes() == (before or b"an edit\n")
 
 
 TOKENS = """HF_TOKEN=hf_hush
