@@ -14,20 +14,19 @@ import errno
 import hashlib
 import json
 import os
-import stat
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.gpuready.bootstrap.plugins.module_utils import _secrets
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _file_attributes, _secrets
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._file_attributes import Attributes
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 STORE = "/var/lib/gpuready/originals"
 SCHEMA = "gpuready.originals/1"
-NEW_FILE_MODE = 0o644
 HIDDEN = "[hidden: this file holds a secret]\n"
 
 
@@ -134,7 +133,7 @@ class FileGate:
         if current != wanted:
             self._diff(path, current, wanted, secret)
         else:
-            self._mode_diff(path, mode)
+            self._attribute_diff(path, (mode or 0, os.geteuid(), os.getegid()))
         if not self.module.check_mode:
             with self._forgotten_on_failure(path):
                 self._remember(path, current, wanted, shared, meta)
@@ -168,8 +167,9 @@ class FileGate:
             record = Original(False, None, None, None, None, None)
         digest = None if current is None else sha256(current)
         if digest == record.sha256_before:
+            changed = self._give_attributes_back(path, record)
             self.forget(path)
-            return False
+            return changed
         if not ours and (record.edited or digest != record.sha256_written):
             self.kept.append(path)
             return False
@@ -283,8 +283,8 @@ class FileGate:
             return Original(False, None, None, None, None, None, self._missing_dirs(os.path.dirname(path)))
         digest = sha256(current)
         self._put(f"{STORE}/objects/{digest}", current, 0o600)
-        info = os.stat(self.real(path))
-        return Original(True, digest, None, f"{stat.S_IMODE(info.st_mode):04o}", info.st_uid, info.st_gid)
+        mode, uid, gid = _file_attributes.of(self.real(path))
+        return Original(True, digest, None, f"{mode:04o}", uid, gid)
 
     # -- the file system -------------------------------------------------------------------------------------
     def _put(self, path: str, content: bytes, mode: int | None) -> None:
@@ -297,7 +297,7 @@ class FileGate:
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
-            self._move(temporary, full, mode)
+            _file_attributes.move(self.module, temporary, full, mode)
         except FileGateError:
             raise
         except Exception as error:  # atomic_move raises plain Exception
@@ -305,26 +305,33 @@ class FileGate:
                 os.unlink(temporary)
             raise FileGateError(f"Cannot write {path}: {_reason(error)}; the old file is unchanged.") from error
 
-    def _move(self, temporary: str, full: str, mode: int | None) -> None:
-        existed = os.path.exists(full)
-        wanted = mode if mode is not None else NEW_FILE_MODE
-        # atomic_move gives a new file 0666 less the umask; this way a secret is never readable in between
-        umask = os.umask(0o777 & ~wanted)
-        try:
-            self.module.atomic_move(temporary, full)
-        finally:
-            os.umask(umask)
-        if mode is not None or not existed:
-            os.chown(full, os.geteuid(), os.getegid())
-            os.chmod(full, wanted)
-
     def _give_back(self, path: str, before: bytes | None, record: Original) -> None:
         if before is None:
             self._unlink(path)
             return
         self._put(path, before, int(record.mode or "0644", 8))
-        if os.geteuid() == 0 and record.uid is not None and record.gid is not None:
-            os.chown(self.real(path), record.uid, record.gid)
+        former = _file_attributes.former(self.real(path), record.mode, record.uid, record.gid)
+        self._set_attributes(path, former)
+
+    def _give_attributes_back(self, path: str, record: Original) -> bool:
+        """Mode and owner of a file that holds its original: True when they (would) change."""
+        if not record.existed:
+            return False
+        full = self.real(path)
+        wanted = _file_attributes.former(full, record.mode, record.uid, record.gid)
+        if wanted == _file_attributes.of(full):
+            return False
+        self._attribute_diff(path, wanted)
+        if not self.module.check_mode:
+            self._set_attributes(path, wanted)
+        self._note(path)
+        return True
+
+    def _set_attributes(self, path: str, wanted: Attributes) -> None:
+        try:
+            _file_attributes.give(self.real(path), wanted)
+        except OSError as error:
+            raise FileGateError(f"Cannot set mode and owner of {path}: {error.strerror or error}.") from error
 
     def _unlink(self, path: str) -> None:
         try:
@@ -359,14 +366,12 @@ class FileGate:
     def _attributes_differ(self, path: str, mode: int | None) -> bool:
         if mode is None:
             return False
-        info = os.stat(self.real(path))
-        return stat.S_IMODE(info.st_mode) != mode or (info.st_uid, info.st_gid) != (os.geteuid(), os.getegid())
+        return _file_attributes.of(self.real(path)) != (mode, os.geteuid(), os.getegid())
 
-    def _mode_diff(self, path: str, mode: int | None) -> None:
-        info = os.stat(self.real(path))
-        before = f"mode: {stat.S_IMODE(info.st_mode):04o}\nowner: {info.st_uid}:{info.st_gid}\n"
-        after = f"mode: {mode or 0:04o}\nowner: {os.geteuid()}:{os.getegid()}\n"
-        self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": after})
+    def _attribute_diff(self, path: str, wanted: Attributes) -> None:
+        now = _file_attributes.of(self.real(path))
+        texts = {"before": _file_attributes.told(now), "after": _file_attributes.told(wanted)}
+        self.diffs.append({"before_header": path, "after_header": path, **texts})
 
     def _diff(self, path: str, before: bytes | None, after: bytes | None, secret: bool) -> None:
         texts = [_secrets.redact((part or b"").decode("utf-8", "backslashreplace")) for part in (before, after)]

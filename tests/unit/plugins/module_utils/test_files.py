@@ -230,6 +230,22 @@ def test_a_write_that_fails_leaves_no_record(root: Path, before: bytes | None) -
     assert path.read_bytes() == (before or b"an edit\n")
 
 
+@pytest.mark.parametrize("text", ["a", "b"])
+def test_restore_gives_mode_and_owner_back_where_the_content_is_the_original(root: Path, text: str) -> None:
+    path = root / "etc/f"
+    path.write_text("a")
+    path.chmod(0o640)
+    owner = (1234, 1235) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    os.chown(path, *owner)
+    gate(root).write("/etc/f", text, mode=0o604)
+    path.write_text("a")  # the user, or we: nothing but mode and owner are left of ours
+    dry, wet = gate(root, check_mode=True), gate(root)
+    assert dry.restore("/etc/f") and wet.restore("/etc/f") and dry.diffs == wet.diffs and wet.paths == ["/etc/f"]
+    info = path.stat()
+    assert (stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid) == (0o640, *owner)
+    assert wet.record("/etc/f") is None and not gate(root).restore("/etc/f")
+
+
 TOKENS = """HF_TOKEN=hf_hush
 OPENAI_API_KEY="sk-hush x"
 //npm.corp/:_authToken=npm_hush
