@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,9 +50,27 @@ def move(module: AnsibleModule, temporary: str, full: str, mode: int | None) -> 
     # atomic_move gives a new file 0666 less the umask; this way a secret is never readable in between
     umask = os.umask(0o777 & ~wanted)
     try:
-        module.atomic_move(temporary, full)
+        with _narrowed(full, mode if existed else None):
+            module.atomic_move(temporary, full)
     finally:
         os.umask(umask)
     if mode is not None or not existed:
         os.chown(full, os.geteuid(), os.getegid())
         os.chmod(full, wanted)
+
+
+@contextlib.contextmanager
+def _narrowed(full: str, mode: int | None) -> Iterator[None]:
+    """Take from a file what its successor shall not have: atomic_move lends it mode and owner for a moment."""
+    before = None if mode is None else of(full)
+    if before is None or mode is None or os.geteuid() not in (0, before[1]):
+        yield
+        return
+    try:
+        os.chmod(full, before[0] & mode)
+        os.chown(full, os.geteuid(), os.getegid())
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # the first failure is the one to tell
+            give(full, before)
+        raise

@@ -246,6 +246,26 @@ def test_restore_gives_mode_and_owner_back_where_the_content_is_the_original(roo
     assert wet.record("/etc/f") is None and not gate(root).restore("/etc/f")
 
 
+def test_a_secret_is_never_in_a_file_that_others_may_read(root: Path) -> None:
+    path = root / "etc/f"
+    path.write_text("open")
+    path.chmod(0o644)
+    if os.geteuid() == 0:
+        os.chown(path, 1234, 1235)
+    seen = []
+
+    class Watched(Module):
+        def atomic_move(self, source: str, target: str) -> None:
+            super().atomic_move(source, target)
+            seen.append((target, stat.S_IMODE(os.stat(target).st_mode)))
+
+    with pytest.raises(FileGateError):
+        gate(root, broken="/etc/f").write("/etc/f", "hush", mode=0o600, secret=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644 and path.stat().st_uid in (1234, os.geteuid())
+    FileGate(Watched(root.parent), str(root)).write("/etc/f", "hush", mode=0o600, secret=True)  # type: ignore[arg-type]
+    assert [mode for target, mode in seen if target == str(path)] == [0o600] and path.stat().st_uid == os.geteuid()
+
+
 TOKENS = """HF_TOKEN=hf_hush
 OPENAI_API_KEY="sk-hush x"
 //npm.corp/:_authToken=npm_hush
