@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.gpuready.bootstrap.plugins.module_utils import _file_attributes, _secrets
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _file_attributes, _secrets, _store_lock
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._file_attributes import Attributes
 
 if TYPE_CHECKING:
@@ -183,10 +183,11 @@ class FileGate:
 
     def remember_meta(self, path: str, meta: dict[str, Any]) -> None:
         """Change what is remembered with a path's original; nothing happens for an unknown path or in check mode."""
-        index = self._index()
-        if path in index and not self.module.check_mode and index[path]["meta"] != {**index[path]["meta"], **meta}:
-            index[path]["meta"].update(meta)
-            self._save_index(index)
+        with _store_lock.held(self.real(STORE)):
+            index = self._index()
+            if path in index and not self.module.check_mode and index[path]["meta"] != {**index[path]["meta"], **meta}:
+                index[path]["meta"].update(meta)
+                self._save_index(index)
 
     def restorable(self, path: str) -> bool:
         """True when `restore` would give back the original: nobody else edited the file after us."""
@@ -196,14 +197,15 @@ class FileGate:
 
     def forget(self, path: str) -> None:
         """Drop the record of a path, its kept original, and the folders that only we needed."""
-        index = self._index()
-        if self.module.check_mode or path not in index:
-            return
-        record = Original(**index.pop(path))
-        digest = record.sha256_before
-        if digest is not None and all(entry["sha256_before"] != digest for entry in index.values()):
-            self._unlink(f"{STORE}/objects/{digest}")
-        self._save_index(index)
+        with _store_lock.held(self.real(STORE)):
+            index = self._index()
+            if self.module.check_mode or path not in index:
+                return
+            record = Original(**index.pop(path))
+            digest = record.sha256_before
+            if digest is not None and all(entry["sha256_before"] != digest for entry in index.values()):
+                self._unlink(f"{STORE}/objects/{digest}")
+            self._save_index(index)
         for folder in sorted(record.created_dirs, key=len, reverse=True):
             self._rmdir(folder)
 
@@ -245,20 +247,22 @@ class FileGate:
         self, path: str, current: bytes | None, wanted: bytes | None, shared: bool, meta: dict[str, Any] | None
     ) -> None:
         """Write the record before the file: a run killed in between leaves a record that still tells the truth."""
-        index = self._index()
+        missing = self._missing_dirs(os.path.dirname(path))  # the store may be the first thing in some of them
         digest = None if current is None else sha256(current)
-        if path in index:
-            record = Original(**index[path])
-            known = (record.sha256_written, record.sha256_before)
-            record.edited = record.edited or (shared and digest not in known)
-        else:
-            record = self._first_record(path, current)
-            ours = [folder for entry in index.values() for folder in entry["created_dirs"]]
-            record.created_dirs += [d for d in dict.fromkeys(ours) if path.startswith(d + "/")]
-        record.sha256_written = None if wanted is None else sha256(wanted)
-        record.meta.update(meta or {})
-        index[path] = asdict(record)
-        self._save_index(index)
+        with _store_lock.held(self.real(STORE), make=lambda: self._make_dirs(STORE)):
+            index = self._index()
+            if path in index:
+                record = Original(**index[path])
+                known = (record.sha256_written, record.sha256_before)
+                record.edited = record.edited or (shared and digest not in known)
+            else:
+                record = self._first_record(path, current, missing)
+                ours = [folder for entry in index.values() for folder in entry["created_dirs"]]
+                record.created_dirs += [d for d in dict.fromkeys(ours) if path.startswith(d + "/")]
+            record.sha256_written = None if wanted is None else sha256(wanted)
+            record.meta.update(meta or {})
+            index[path] = asdict(record)
+            self._save_index(index)
 
     @contextlib.contextmanager
     def _forgotten_on_failure(self, path: str) -> Iterator[None]:
@@ -272,15 +276,18 @@ class FileGate:
             raise
 
     def _give_record_back(self, path: str, before: dict[str, Any] | None) -> None:
-        index = self._index()
         if before is None:
             self.forget(path)
-        elif index.get(path) != before:
-            self._save_index({**index, path: before})
+        with _store_lock.held(self.real(STORE)):
+            index = self._index()
+            if before is not None and index.get(path) != before:
+                self._save_index({**index, path: before})
+            elif not index:
+                self._save_index(index)  # takes the empty folders away
 
-    def _first_record(self, path: str, current: bytes | None) -> Original:
+    def _first_record(self, path: str, current: bytes | None, missing: list[str]) -> Original:
         if current is None:
-            return Original(False, None, None, None, None, None, self._missing_dirs(os.path.dirname(path)))
+            return Original(False, None, None, None, None, None, missing)
         digest = sha256(current)
         self._put(f"{STORE}/objects/{digest}", current, 0o600)
         mode, uid, gid = _file_attributes.of(self.real(path))
@@ -351,7 +358,10 @@ class FileGate:
     def _make_dirs(self, folder: str) -> None:
         for path in reversed(self._missing_dirs(folder)):
             full = self.real(path)
-            os.mkdir(full)
+            try:
+                os.mkdir(full)
+            except FileExistsError:  # another run was quicker
+                continue
             os.chmod(full, 0o700 if path.startswith(STORE) else 0o755)  # originals may hold secrets
 
     def _rmdir(self, folder: str) -> None:
@@ -364,9 +374,7 @@ class FileGate:
 
     # -- what is told ----------------------------------------------------------------------------------------
     def _attributes_differ(self, path: str, mode: int | None) -> bool:
-        if mode is None:
-            return False
-        return _file_attributes.of(self.real(path)) != (mode, os.geteuid(), os.getegid())
+        return mode is not None and _file_attributes.of(self.real(path)) != (mode, os.geteuid(), os.getegid())
 
     def _attribute_diff(self, path: str, wanted: Attributes) -> None:
         now = _file_attributes.of(self.real(path))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import stat
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.module_utils import _files
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _files, _store_lock
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError, redact_url
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -264,6 +266,36 @@ def test_a_secret_is_never_in_a_file_that_others_may_read(root: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o644 and path.stat().st_uid in (1234, os.geteuid())
     FileGate(Watched(root.parent), str(root)).write("/etc/f", "hush", mode=0o600, secret=True)  # type: ignore[arg-type]
     assert [mode for target, mode in seen if target == str(path)] == [0o600] and path.stat().st_uid == os.geteuid()
+
+
+def test_runs_at_the_same_time_keep_all_originals(root: Path) -> None:
+    names = [f"/etc/{number}" for number in range(12)]
+    for name in names:
+        (root / name[1:]).write_text(f"first {name}")
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        pool.starmap(written, [(root, name) for name in names], chunksize=1)
+    one = gate(root)
+    assert [name for name in names if one.record(name) is None] == []
+    assert all(one.restore(name) for name in names)
+    assert [(root / name[1:]).read_text() for name in names] == [f"first {name}" for name in names]
+    assert not (root / "var/lib/gpuready").exists()
+
+
+def written(root: Path, path: str) -> None:
+    """What another process does."""
+    module = Module(root.parent)
+    index = FileGate._index
+    slow = type("Slow", (FileGate,), {"_index": lambda self: (index(self), time.sleep(0.01))[0]})
+    slow(module, str(root)).write(path, "second")
+
+
+def test_a_lock_that_is_not_to_be_had_stops_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate(root).write("/etc/a", "x")
+    monkeypatch.setattr(_store_lock, "PATIENCE_S", 0.05)
+    with _store_lock.held(f"{root}{_files.STORE}"):
+        assert gate(root).write("/etc/b", "x")
+    monkeypatch.setattr("fcntl.flock", lambda *_: (_ for _ in ()).throw(OSError(37, "No locks available")))
+    assert gate(root).write("/etc/c", "x") and gate(root).restore("/etc/c", ours=True)
 
 
 TOKENS = """HF_TOKEN=hf_hush
