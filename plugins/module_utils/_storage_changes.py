@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The gpuready authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Mounts, unmounts and writes what was described: all of it or, where one mount fails, nothing."""
+"""Mounts, unmounts and writes what was described: all of it or, where one mount fails, nothing if that can be."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._storage_look i
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
+AGAIN_S = 120
+
+
+class NotBackError(MountError):
+    """A mount failed, and something that was mounted before is not any more; the text names it."""
+
 
 class Changes:
     """The mounts as they are, and as they shall be."""
@@ -32,6 +38,7 @@ class Changes:
         self.notes: list[str] = []
         self.mounted: list[str] = []
         self.unmounted: list[str] = []
+        self.units: dict[str, str] = {}  # systemd's automounts that were stopped
 
     def present(self, wanted: list[Built]) -> None:
         look = Look(self.params, self.runner, self.there, self.notes)
@@ -44,11 +51,12 @@ class Changes:
         new = [built for built in wanted if looks[built.name] == "new"]
         gone = {name: _fstab.parse(line) for name, line in old.items() if name not in entries}
         made = list(self.made)
-        written = []
+        written: dict[str, bytes | None] = {}
         try:
             for path, content in secrets.items():
+                former = self.gate.read(path)
                 if self.gate.write(path, content, mode=0o600, secret=True):
-                    written.append(path)
+                    written[path] = former
             for entry in gone.values():
                 self._unmount(entry.path if entry else "")
             self._renew(again, text)
@@ -56,22 +64,55 @@ class Changes:
                 self._point(built.entry.path)
                 if built in new:
                     self._mount(built, text)
-        except MountError:
-            self._undo(written, made)
+        except MountError as error:
+            left = self._undo(written, made)
+            if left:
+                raise NotBackError(f"{error}; {'; '.join(left)}") from error
             raise
         if text != self.text:
             self.gate.write(_fstab.PATH, text.encode("utf-8", "surrogateescape"), shared=True, meta={"made": self.made})
         self.gate.remember_meta(_fstab.PATH, {"made": self.made})
         self._forget_secrets(secrets)
 
-    def _undo(self, written: list[str], made: list[str]) -> None:
-        """After a failed mount: what this call has mounted and made goes again."""
+    def _undo(self, written: dict[str, bytes | None], made: list[str]) -> list[str]:
+        """After a failed mount: what this call has mounted and made goes, what it took off comes back.
+
+        What could not be brought back, one sentence each.
+        """
+        if self.module.check_mode:
+            return []
         for path in reversed(self.mounted):
             self.runner.run(["umount", path])
-        for path in written:
-            self.gate.restore(path, ours=True)
+        for path, former in written.items():
+            if former is None:
+                self.gate.restore(path, ours=True)
+            else:
+                self.gate.write(path, former, mode=0o600, secret=True)
+        left = [said for path in reversed(self.unmounted) for said in self._mount_again(path)]
         for path in reversed([path for path in self.made if path not in made]):
             _rmdir(path)
+        return left
+
+    def _mount_again(self, path: str) -> list[str]:
+        """With the entry that it had: fstab is still the old one. What went wrong, if something did."""
+        if path in self.units:
+            done = self.runner.run(["systemctl", "start", self.units[path]], timeout=60)
+        else:
+            done = self._mount_by(self.text, path, AGAIN_S)
+        if done.status == "ok":
+            return []
+        said = "it did not end in time" if done.status == "timeout" else first_line(done.stderr) or done.error
+        return [f"{path}, which was mounted before, could not be mounted again ({said}): run mount {path}"]
+
+    def _mount_by(self, text: str, path: str, timeout: int | None) -> CommandResult:
+        """Mount a path as a text of fstab says, which need not be the file's."""
+        handle, table = tempfile.mkstemp(dir=self.module.tmpdir)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
+            stream.write(text)
+        try:
+            return self.runner.run(["mount", "-T", table, path], timeout=timeout)
+        finally:
+            os.unlink(table)
 
     def _forget_secrets(self, secrets: dict[str, str]) -> None:
         index = json.loads(self.gate.read(f"{_files.STORE}/index.json") or b'{"files": {}}')["files"]
@@ -96,13 +137,7 @@ class Changes:
         if self.module.check_mode:
             return
         self._format(built)
-        handle, table = tempfile.mkstemp(dir=self.module.tmpdir)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write(text)
-        try:
-            done = self.runner.run(["mount", "-T", table, built.entry.path], timeout=built.timeout)
-        finally:
-            os.unlink(table)
+        done = self._mount_by(text, built.entry.path, built.timeout)
         if done.status == "ok" and built.entry.path in _storage_host.mounted():
             return
         self.mounted.remove(built.entry.path)
@@ -150,7 +185,10 @@ class Changes:
             if done.status != "ok" or not waiting:
                 return done
         unit = self.runner.run(["systemd-escape", "--path", "--suffix=automount", path]).stdout.strip()
-        return self.runner.run(["systemctl", "stop", unit], timeout=60)
+        done = self.runner.run(["systemctl", "stop", unit], timeout=60)
+        if done.status == "ok":
+            self.units[path] = unit
+        return done
 
     def absent(self) -> None:
         entries = [_fstab.parse(line) for line in _fstab.ours(self.text).values()]

@@ -215,7 +215,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _fstab, _storage_host
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._storage_changes import Changes
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._storage_changes import Changes, NotBackError
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._storage_entry import Built
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._storage_look import MountError, described, needs
 
@@ -325,7 +325,8 @@ def main() -> None:
         missing = reach(mounts, module.params)
     except (MountError, FileGateError, OSError) as error:
         done = f"Only {', '.join(gate.paths)} was changed." if _fstab.PATH in gate.paths else "Nothing was changed."
-        module.fail_json(msg=f"{str(error).rstrip('.')}. {done}")
+        done = "" if isinstance(error, NotBackError) else f" {done}"
+        module.fail_json(msg=f"{str(error).rstrip('.')}.{done}")
     lists = {"mounted": mounts.mounted, "unmounted": mounts.unmounted, "needs": missing, "notes": mounts.notes}
     module.exit_json(**lists, **gate.result())
 

@@ -76,6 +76,54 @@ def test_a_mount_that_fails_leaves_nothing(disks: Host, run_module: RunModule) -
     assert not (disks.root / "secrets").exists() and not (disks.root / "c").exists()
 
 
+@pytest.fixture
+def refusing(disks: Host) -> Callable[[str], None]:
+    """Let the stand-in mount refuse tables with a word, and then mount nothing."""
+
+    def refuse(word: str) -> None:
+        program = disks.root / "bin" / "mount"
+        program.write_text(
+            f"#!/bin/sh\nif grep -q {word} $2; then echo refused >&2; exit 32; fi\necho $3 >> {disks.list}\n"
+        )
+
+    return refuse
+
+
+@pytest.mark.parametrize("more", [{"options": ["vers=9"]}, {"name": "new", "options": ["vers=9"]}])
+def test_what_was_mounted_is_mounted_again_after_a_failure(
+    disks: Host, run_module: RunModule, refusing: Callable[[str], None], more: dict[str, Any]
+) -> None:
+    run_module(main, mounts=[disks.mount()])
+    fstab = disks.fstab.read_text()
+    refusing("vers=9")
+    path = str(disks.root / "new") if "name" in more else disks.mount()["path"]
+    result = run_module(main, mounts=[disks.mount(**{**more, "path": path})])
+    assert result["failed"] and result["msg"].endswith(": refused. Nothing was changed.")
+    assert disks.list.read_text().split() == [disks.mount()["path"]] and disks.fstab.read_text() == fstab
+    assert not (disks.root / "new").exists()
+
+
+def test_what_does_not_come_back_is_said(disks: Host, run_module: RunModule, refusing: Callable[[str], None]) -> None:
+    run_module(main, mounts=[disks.mount()])
+    refusing("nas")
+    result = run_module(main, mounts=[disks.mount(options=["vers=9"])])
+    path = disks.mount()["path"]
+    assert result["failed"] and "Nothing was changed" not in result["msg"] and not disks.list.read_text()
+    assert f"{path}, which was mounted before, could not be mounted again (refused): run mount {path}." in result["msg"]
+
+
+def test_a_former_secret_comes_back_after_a_failure(
+    disks: Host, run_module: RunModule, refusing: Callable[[str], None]
+) -> None:
+    (disks.root / "bin" / "mount.ceph").symlink_to("/bin/true")
+    ceph = disks.mount(name="c", type="cephfs", source="mon:/v", path=str(disks.root / "c"), secret_key="QUJD")
+    run_module(main, mounts=[ceph])
+    secrets = {path: path.read_text() for path in (disks.root / "secrets").iterdir()}
+    refusing("vers=9")
+    result = run_module(main, mounts=[{**ceph, "secret_key": "REVG"}, disks.mount(options=["vers=9"])])
+    assert result["failed"] and {path: path.read_text() for path in (disks.root / "secrets").iterdir()} == secrets
+
+
 def test_what_is_busy_stays_and_is_said(disks: Host, run_module: RunModule) -> None:
     run_module(main, mounts=[disks.mount()])
     (disks.root / "busy").touch()
