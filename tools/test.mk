@@ -51,12 +51,13 @@ lint-yaml: dev-setup
 	yamllint --strict .
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
-# antsibull-docs writes only into a folder that nobody else may write
+# antsibull-docs writes only into a folder that nobody else may write. --fresh-env: pages that Sphinx kept from a run that
+# failed are not read again, and their warnings would not come back.
 docs: dev-setup ## dist/docs: the reference of plugins and roles as HTML, without a warning
 	@mkdir -p .cache/docs/rst && chmod 700 .cache/docs/rst
 	ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.collections antsibull-docs collection --use-current --squash-hierarchy --cleanup everything \
 	    --fail-on-error --dest-dir .cache/docs/rst gpuready.bootstrap
-	sphinx-build --quiet --fail-on-warning --keep-going -c tools/docsite -b html .cache/docs/rst dist/docs
+	sphinx-build --quiet --fresh-env --fail-on-warning --keep-going -c tools/docsite -b html .cache/docs/rst dist/docs
 
 release-check: dev-setup ## whether the version in galaxy.yml can be released
 	antsibull-changelog lint

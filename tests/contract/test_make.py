@@ -31,3 +31,8 @@ def test_an_own_inventory_needs_no_sandbox_and_no_engine() -> None:
 def test_ci_runs_make_test() -> None:
     assert "exec make test" in (PROJECT / ".ci" / "run").read_text()
     assert all(step in plan("test") for step in ("lint", "unit", "contract", "sanity", "molecule", "site-test"))
+
+
+def test_the_reference_is_read_anew_each_time() -> None:
+    """Sphinx reads a page that it kept of a failed run no second time: its warnings would be gone."""
+    assert "sphinx-build --quiet --fresh-env --fail-on-warning" in plan("docs")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.config.manager import ConfigManager
 from docutils import nodes  # type: ignore[import-untyped]
 
 project = "gpuready.bootstrap"
@@ -34,13 +35,23 @@ LABELS = {
     "lookup_plugins": f"{DOCS}/plugins/lookup.html",
 }
 BUILTIN = "ansible_collections.ansible.builtin."
+# Environment variables of ansible-core's own settings; a plugin that extends one of Ansible's names them in its page
+SETTINGS = f"{DOCS}/reference_appendices/config.html"
+VARIABLES = {
+    str(variable["name"])
+    for setting in ConfigManager().get_configuration_definitions().values()
+    for variable in setting.get("env") or ()
+}
 
 
 def elsewhere(_app: Any, _env: Any, node: Any, contents: nodes.TextElement) -> nodes.reference | None:
     """A link to Ansible's own documentation. Anything else that is not found stays a warning, which ends the build."""
-    label = node["reftarget"].lower()
+    target = str(node["reftarget"])
+    label = target.lower()
     uri = LABELS.get(label)
-    if label.startswith(BUILTIN):
+    if node.get("reftype") == "envvar":
+        uri = f"{SETTINGS}#envvar-{target}" if target in VARIABLES else None
+    elif label.startswith(BUILTIN):
         uri = f"{DOCS}/collections/ansible/builtin/{label.removeprefix(BUILTIN).partition('__')[0]}.html"
     return nodes.reference("", "", contents, internal=False, refuri=uri) if uri else None
 
