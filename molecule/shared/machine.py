@@ -93,8 +93,8 @@ class Machine:
         """Run the role, as the scenario does."""
         return self.play(CONVERGE, **variables)
 
-    def play(self, playbook: str, /, **variables: object) -> Run:
-        argv = self.argv(playbook, **variables)
+    def play(self, playbook: str, /, *options: str, **variables: object) -> Run:
+        argv = [*self.argv(playbook, **variables), *options]
         done = subprocess.run(
             argv, cwd=PROJECT, env=environment(), capture_output=True, text=True, check=False, timeout=TIMEOUT
         )

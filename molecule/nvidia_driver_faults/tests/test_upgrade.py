@@ -71,6 +71,9 @@ def test_a_job_is_not_harmed_and_a_container_that_was_named_comes_back(host: Hos
 def test_another_branch(host: Host) -> None:
     machine = Machine(host)
     machine.installed()
+    with machine.untouched():
+        predicted = machine.play(PLAYBOOK, "--check", nvidia_driver_branch="595")
+    assert predicted.rc == 0 and "nvidia-driver-cuda=595.71.05-1" in predicted.output, predicted.output[-3000:]
     run = upgrade(machine, nvidia_driver_branch="595")
     assert run.rc == 0, run.output[-5000:]
     has(machine, "595.71.05")
