@@ -64,6 +64,7 @@ class ActionModule(ActionBase):
         )
         host = str(variables.get("inventory_hostname", "localhost"))
         policy = _policy(host, args)
+        _refuse_without_image(args["facts"])
         if args["snapshots"]:
             return self._folder(args, policy, variables)
         snapshot, failure = self._snapshot(args, variables)
@@ -173,6 +174,15 @@ def _policy(host: str, args: Mapping[str, Any]) -> Policy:
         return make_policy(layers, CHECK_IDS)
     except ValueError as error:
         raise AnsibleActionFail(f"{host} cannot be judged: {error}") from error
+
+
+def _refuse_without_image(facts: Mapping[str, Any]) -> None:
+    """Nothing is pulled, so that there is no image to take where none is named."""
+    if "smoke" in (facts.get("active") or ()) and not facts.get("smoke_image"):
+        raise AnsibleActionFail(
+            "the check smoke is asked for (readiness_active_checks) without an image; name one that is on the host"
+            " (readiness_smoke_image)"
+        )
 
 
 def _note_skew(snapshot: Mapping[str, Any], began: datetime.datetime, ended: datetime.datetime) -> None:

@@ -232,7 +232,9 @@ class Collector:
         self._guard("device_rules", partial(rules.judge, host, engine, blocks, documents), None)
         if wishes.exec_probe:
             self._guard("docker_exec", partial(docker_gpu.probe_containers, host, engine, self._gpu_allowed), None)
-        if "smoke" in wishes.active and wishes.smoke_image:
+        if "smoke" in wishes.active and not wishes.smoke_image:
+            host.probes.record("smoke", "missing", "docker run", error="no image is named for it")
+        elif "smoke" in wishes.active:
             run = partial(
                 docker_gpu.smoke, host, engine, wishes.smoke_image, self._gpu_allowed, "auto", bool(documents)
             )

@@ -9,7 +9,7 @@ Pure data: no Ansible, no files, no clock. "Now" is the moment the snapshot was 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -135,6 +135,12 @@ class Context:
         if self.run.again is not None:
             return Remedy(text, self.run.again, role, {}, action)
         return self.run.play(role, text, action)
+
+    def probe_error(self, name: str) -> str | None:
+        """Why a part of the look gave nothing; None where it was not looked at."""
+        probes = self.facts.data.get("probes")
+        probe = probes.get(name) if isinstance(probes, Mapping) else None
+        return str(probe.get("error") or probe.get("status")) if isinstance(probe, Mapping) else None
 
     @property
     def in_container(self) -> bool:

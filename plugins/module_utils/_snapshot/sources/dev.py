@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any, Callable
 from urllib.parse import quote
@@ -200,6 +200,7 @@ def _gpu(
     """Ask nvidia-smi, then CUDA, then, on request, torch and NCCL: each only if the one before came back."""
     if not gpu_allowed():
         entry["gpu"]["message"] = _NOT_TRIED
+        _skip_active(host, entry, active, _NOT_TRIED)
         return
     name, began = entry["name"], time.monotonic()
     rc, output = door.smi()
@@ -208,16 +209,27 @@ def _gpu(
     ms = (time.monotonic() - began) * 1000
     host.probes.record(f"dev.{name}.smi", status, "nvidia-smi -L", ms, rc, entry["gpu"]["message"])
     if rc is None:
+        _skip_active(host, entry, active, "not tried: nvidia-smi did not answer there")
         return
     user = door.facts()[0]
     run: Execute = door.run
     entry["cuinit"] = dev_active.cuinit(host, name, run, user)
     if host.probes.status(f"dev.{name}.cuinit") == "timeout":
+        _skip_active(host, entry, active, "not tried: cuInit did not end in time")
         return
     if "torch" in active:
         entry["torch_run"] = dev_active.torch_run(host, name, run, user)
-    if "nccl" in active and host.probes.status(f"dev.{name}.torch_run") != "timeout":
+    if host.probes.status(f"dev.{name}.torch_run") == "timeout":
+        _skip_active(host, entry, set(active) - {"torch"}, "not tried: the computation with torch did not end in time")
+    elif "nccl" in active:
         entry["nccl"] = dev_active.nccl(host, name, run, user, int(entry["gpu"]["count"] or 0))
+
+
+def _skip_active(host: Host, entry: dict[str, Any], active: Collection[str], why: str) -> None:
+    """Nobody must take a test that could not be tried for one that was not asked for."""
+    for test, part in (("torch", "torch_run"), ("nccl", "nccl")):
+        if test in active:
+            host.probes.record(f"dev.{entry['name']}.{part}", "missing", f"python -c, {part}", error=why)
 
 
 def _address(wish: dict[str, Any]) -> str:

@@ -223,3 +223,9 @@ def test_the_documented_return_values_are_those_returned(tmp_path: Path) -> None
     assert set(described) == {*result, *folder} - {"changed", "msg"}
     since = {"since_ready"}  # only where something broke
     assert set(described["report"]["contains"]) == {*result["report"], *since}
+
+
+def test_a_smoke_test_without_an_image_is_refused_before_the_host_is_asked() -> None:
+    with pytest.raises(AnsibleActionFail) as caught:
+        run({"facts": {"active": ["smoke"]}}, gathered("ready_host"))
+    assert "readiness_smoke_image" in str(caught.value)

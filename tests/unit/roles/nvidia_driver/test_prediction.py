@@ -39,7 +39,7 @@ def case(there: bool, inputs: dict[str, Any]) -> role_variables.Case:
     wishes = {"driver_branch": inputs.get("nvidia_driver_branch", ""), "driver_allow_change": True}
     asked = steps.steps(facts, {"wishes": wishes, "upgrade": True})["asked"]
     offered = [f"{inputs.get('newest', HERE)}-1", f"{HERE}-1"]
-    candidates = {"versions": {name: offered for name in asked}}
+    candidates = {"versions": dict.fromkeys(asked, offered)}
     given = {**inputs, "nvidia_driver_allow_change": True, "__nvidia_driver_candidates": candidates}
     return facts, given, [NAME]
 

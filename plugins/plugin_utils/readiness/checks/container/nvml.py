@@ -256,7 +256,10 @@ def runc_keeps_rules(ctx: Context) -> list[Finding]:
 def smoke(ctx: Context) -> list[Finding]:
     """A container that was started for this, with the GPU asked for as a user would."""
     if ctx.facts.is_null("docker.smoke"):
-        return [skip(say("a test container was not asked for"))]
+        error = ctx.probe_error("smoke")
+        if error is None:
+            return [skip(say("a test container was not asked for"))]
+        return [unknown(say("a test container was asked for, and could not be started: {error}", error=error))]
     run = ctx.facts.view("docker.smoke")
     image, request, code = run.text("image"), run.text("request"), run.integer("rc")
     remedy = ctx.run.play("nvidia_container_toolkit", say("Let the role set up runtime and CDI file, then try again."))

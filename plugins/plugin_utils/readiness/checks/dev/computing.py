@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.dev.target import Target, each
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.dev.torches import cpu_only
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.dev.target import HERE, Target, each
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.dev.torches import cpu_only, installed
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
     Finding,
@@ -15,13 +15,13 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     skip,
     unknown,
 )
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, say
 
 
 def torch_computes(ctx: Context) -> list[Finding]:
     def one(target: Target) -> Finding | list[Finding]:
         if target.inside.is_null("torch_run"):
-            return skip(say("a computation with torch was not asked for"), entity=target.entity)
+            return _not_run(ctx, target, "torch_run", say("a computation with torch was not asked for"))
         accepted = cpu_only(ctx, target)
         if accepted is not None:
             return accepted
@@ -58,7 +58,7 @@ def torch_computes(ctx: Context) -> list[Finding]:
 def nccl(ctx: Context) -> list[Finding]:
     def one(target: Target) -> Finding:
         if target.inside.is_null("nccl"):
-            return skip(say("an all_reduce with NCCL was not asked for"), entity=target.entity)
+            return _not_run(ctx, target, "nccl", say("an all_reduce with NCCL was not asked for"))
         accepted = cpu_only(ctx, target)
         if accepted is not None:
             return accepted
@@ -87,3 +87,21 @@ def nccl(ctx: Context) -> list[Finding]:
         )
 
     return each(ctx, one)
+
+
+def _not_run(ctx: Context, target: Target, test: str, unasked: Text) -> Finding:
+    """A test without a result: nobody asked for it, it has nothing to run with, or it did not come to its end."""
+    error = ctx.probe_error(f"dev.{'here' if target.entity == HERE else target.entity}.{test}")
+    if error is None:
+        return skip(unasked, entity=target.entity)
+    if not installed(target):
+        return skip(say("asked for, but torch is not installed in {name}", name=target.name), entity=target.entity)
+    count = target.inside.view("gpu").integer_or_none("count")
+    if test == "nccl" and count is not None and count < 2:
+        message = say(
+            "asked for, but an all_reduce needs two GPUs, and {name} has {count}", name=target.name, count=count
+        )
+        return skip(message, entity=target.entity)
+    return unknown(
+        say("asked for, but it gave no result in {name}: {error}", name=target.name, error=error), entity=target.entity
+    )

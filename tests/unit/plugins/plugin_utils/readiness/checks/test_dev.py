@@ -22,6 +22,7 @@ ONE = {f"{INSIDE}.gpu.count": 1, f"{INSIDE}.cuinit.count": 1}
 NO_SMI = {f"{INSIDE}.smi": False}
 NO_TORCH = {f"{INSIDE}.torch": None, f"{ENV}.torch": None}
 CPU_ACCEPTED = {"policy": {"torch_cpu_accepted": True}}
+LOST = {"dev.dev.nccl": {"status": "timeout", "ms": 1, "source": "python", "rc": 142, "error": "no end"}}
 CPU_WISHED = {"dev_requested": [DevWish("dev", torch_cpu_accepted=True)]}
 CPU_WISHED_ELSEWHERE = {"dev_requested": [DevWish("dev"), DevWish("other", torch_cpu_accepted=True)]}
 NO_GPU_WANTED = {"policy": {"dev_gpu_wanted": False}}
@@ -166,6 +167,8 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("DEV-NCCL", "warn", "hung", {f"{INSIDE}.nccl": {"ok": False, "busbw_gbs": None, "error": "hung"}}, {}),
     ("DEV-NCCL", "warn", "4.0 GB/s of 15", {f"{INSIDE}.nccl": {"ok": True, "busbw_gbs": 4.0, "error": None}}, {}),
     ("DEV-NCCL", "skip", "asked for", {}, {}),
+    ("DEV-NCCL", "skip", "needs two GPUs", {**ONE, "gpus.1": DROP, "probes": LOST}, {}),
+    ("DEV-NCCL", "unknown", "no end", {"probes": LOST}, {}),
     ("DEV-NCCL", "unknown", "busbw", {f"{INSIDE}.nccl": {"ok": True, "busbw_gbs": None, "error": None}}, {}),
     ("DEV-GPU", "fail", "cuInit 999", {f"{INSIDE}.cuinit.rc": 999}, {}),
     ("DEV-GPU", "fail", "cuInit 802", {f"{INSIDE}.cuinit.rc": 802}, {}),
