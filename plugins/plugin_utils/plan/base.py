@@ -109,6 +109,8 @@ def branch_for(cuda: str) -> str | None:
 def _version(machine: Machine, driver: Driver) -> str | None:
     if driver.version:
         return driver.version
+    if driver.stays and machine.loaded:
+        return machine.loaded
     if driver.branch:
         found = tables.driver_branch(int(driver.branch)) if driver.branch.isdecimal() else None
         row = tables.table("drivers")["branches"][found.number] if found else {}

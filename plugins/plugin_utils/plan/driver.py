@@ -40,7 +40,8 @@ class Driver:
     packages, fabric_packages, headers: what to install. optional: what to install where the repository has it.
     pinned: names that the hold covers. min_version: no older one may be installed. components: of the distribution's
     archive, which has to have them. services: those to enable; started: those of them whose hardware is here.
-    build: dkms compiles the modules. made: the choices in their order.
+    build: dkms compiles the modules. stays: a set of ours that runs and is kept, at the version that is loaded.
+    made: the choices in their order.
     """
 
     needed: bool
@@ -60,6 +61,7 @@ class Driver:
     started: tuple[str, ...] = ()
     build: bool = False
     secure_boot: str | None = None
+    stays: bool = False
     made: tuple[Choice, ...] = ()
 
 
@@ -303,6 +305,7 @@ def _complete(machine: Machine, wishes: Wishes, picked: Picked, made: list[Choic
         started=(PERSISTENCE, *((FABRIC,) if fabric and machine.switch else ())),
         build=build,
         secure_boot=outcome,
+        stays=stays,
         made=tuple(made),
     )
 

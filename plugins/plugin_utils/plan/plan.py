@@ -24,7 +24,7 @@ PLAN_SCHEMA = "gpuready.plan/1"
 # the rungs above the driver
 SOFTWARE = ("image", "torch", "torch_archs", "torch_index", "python")
 # too long for a plan, or kept for people elsewhere in it
-_LEFT_OUT = ("installed", "made")
+_LEFT_OUT = ("installed", "made", "stays")
 
 
 def make_plan(snapshot: Mapping[str, Any], wishes: Wishes, host: str = "") -> dict[str, Any]:

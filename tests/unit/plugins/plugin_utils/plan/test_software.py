@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ RTX3090 = Card("NVIDIA GeForce RTX 3090", "8.6")
 RTX5090 = Card("NVIDIA GeForce RTX 5090", "12.0")
 V100 = Card("Tesla V100-SXM2-16GB", "7.0")
 P100 = Card("Tesla P100-PCIE-16GB", "6.0")
+SNAPSHOTS = Path(__file__).resolve().parents[4] / "fixtures" / "snapshots"
 STRANGE = Card("10de:2fff", None)
 
 
@@ -326,6 +329,17 @@ def test_the_choices_of_a_machine_and_their_order() -> None:
         "1.19.1", "nvidia/cuda:13.0.3-cudnn-devel-ubuntu24.04", "2.15", "cu130", "t1",
     ]  # fmt: skip
     assert all(item["reason"] and item["reason_zh"] and item["title"] for item in plan["choices"])
+
+
+def test_software_is_chosen_for_the_driver_that_runs_where_it_is_kept() -> None:
+    """A branch stands for its newest release only where it is installed; here another one runs."""
+    snapshot = json.loads((SNAPSHOTS / "sandbox_ready.json").read_text(encoding="utf-8"))
+    plan = make_plan(snapshot, make_wishes({}))
+    named = {found for item in plan["choices"] for found in re.findall(r"\b5\d\d\.\d+\.\d+", item["reason"])}
+    assert choice(plan, "driver_source") == "nvidia" and named == {plan["machine"]["loaded"]}
+    wishes = make_wishes({"driver_branch": "595", "driver_allow_change": True})
+    reasons = {item["id"]: item["reason"] for item in make_plan(snapshot, wishes)["choices"]}
+    assert "driver 595." in reasons["torch"]
 
 
 def test_no_gpu_needs_no_toolkit_and_no_cuda() -> None:
