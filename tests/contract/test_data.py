@@ -16,6 +16,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness impor
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import version_at_least, version_key
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import default_values, make_policy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.registry import CHECK_IDS
+from helpers import ROOT
 
 GPUS = tables.table("gpus")
 ROWS = [(board, device, row) for board, rows in GPUS["boards"].items() for device, row in rows.items()]
@@ -177,6 +178,14 @@ def test_torch_releases() -> None:
         assert archs and all(re.fullmatch(r"(sm|compute)_\d{2,3}", arch) for arch in archs), name
     releases = [version_key(release) for release in torch["releases"]]
     assert releases == sorted(releases)
+
+
+def test_the_plan_names_the_toolkit_that_the_role_installs() -> None:
+    path = ROOT / "roles" / "nvidia_container_toolkit" / "defaults" / "main.yml"
+    default = yaml.safe_load(path.read_text(encoding="utf-8"))["nvidia_container_toolkit_version"]
+    table = tables.table("toolkit")
+    assert default.rpartition("-")[0] == table["installed"]
+    assert version_at_least(table["newest"], table["installed"]) and tables.toolkit_holes(table["installed"]) == []
 
 
 def test_toolkit_holes() -> None:

@@ -82,11 +82,9 @@ def _toolkit(machine: Machine, cards: tuple[gpus.Card, ...]) -> Choice:
     table = tables.table("toolkit")
     last, row = max(table["cves"].items(), key=lambda item: version_key(item[1]["fixed"]))
     reason = say(
-        "the first version without a known security hole ({cve} is open before it); the newest is {newest}",
-        cve=last,
-        newest=table["newest"],
+        "what the role nvidia_container_toolkit installs; {cve} is open before {floor}", cve=last, floor=row["fixed"]
     )
-    return Choice("toolkit", title, row["fixed"], reason)
+    return Choice("toolkit", title, table["installed"], reason)
 
 
 def _image_steps(machine: Machine, base: bases.Base, image: images.Image | None) -> Iterator[Step]:

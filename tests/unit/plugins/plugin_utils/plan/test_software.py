@@ -326,7 +326,7 @@ def test_the_choices_of_a_machine_and_their_order() -> None:
     ids = [item["id"] for item in plan["choices"]]
     assert ids[-5:] == ["toolkit", "cuda_image", "torch", "torch_index", "tier"]
     assert [choice(plan, name) for name in ids[-5:]] == [
-        "1.19.1", "nvidia/cuda:13.0.3-cudnn-devel-ubuntu24.04", "2.15", "cu130", "t1",
+        "1.20.0", "nvidia/cuda:13.0.3-cudnn-devel-ubuntu24.04", "2.15", "cu130", "t1",
     ]  # fmt: skip
     assert all(item["reason"] and item["reason_zh"] and item["title"] for item in plan["choices"])
 
@@ -364,7 +364,7 @@ def test_wsl2_has_gpus_without_a_bus() -> None:
     snapshot = machine([], "580.95.05", wsl=True, gpus=["NVIDIA GeForce RTX 4090"])
     plan = make_plan(snapshot, make_wishes({}))
     assert plan["refusal"] is None
-    assert [choice(plan, name) for name in ("toolkit", "torch_index", "tier")] == ["1.19.1", "cu130", "wsl2_t1"]
+    assert [choice(plan, name) for name in ("toolkit", "torch_index", "tier")] == ["1.20.0", "cu130", "wsl2_t1"]
     assert plan["machine"]["cards"] == [{"name": "NVIDIA GeForce RTX 4090", "compute_capability": "8.9"}]
 
 
