@@ -197,6 +197,9 @@ def clock(ctx: Context) -> list[Finding]:
         return [ok(say("the clock is right, {seconds} s off", seconds=off), observed=off)]
     if kept:
         return [ok(say("a time service keeps the clock"))]
+    if not asked:
+        # a look that needed no repository; what the controller's clock says is known of a fresh look only
+        return [skip(say("no server was asked whose clock tells, and it is not known whether a time service runs"))]
     return [unknown(say("nothing to compare the clock with"), evidence=evidence)]
 
 
