@@ -334,7 +334,8 @@ def fleet_line(
     """
     language = _language(reports[0]) if reports else "en"
     total = len({str(report["host"]) for report in reports}.union(silent, unreachable, untouched))
-    line: Line = [(say("fleet: {count} hosts —", count=total).into(language) + " ", "bold")]
+    head = say("fleet: {count} host —", count=total) if total == 1 else say("fleet: {count} hosts —", count=total)
+    line: Line = [(head.into(language) + " ", "bold")]
     parts: list[tuple[str, str]] = []
     for verdict, (words, style) in VERDICTS.items():
         hosts = [r["host"] for r in reports if r["verdict"] == verdict and r["host"] not in {*stopped, *unreachable}]

@@ -68,6 +68,10 @@ def names(values: Sequence[Any], limit: int = 6) -> Text:
     return say("{shown} and {count} more", shown=shown, count=rest) if rest > 0 else say("{shown}", shown=shown)
 
 
+def counted_gpus(count: int) -> Text:
+    return say("{count} GPU", count=count) if count == 1 else say("{count} GPUs", count=count)
+
+
 def said(item: Mapping[str, Any], name: str, language: str) -> str:
     """A text of a report in a language, in English where there is no other."""
     return str((language == "zh" and item.get(f"{name}_zh")) or item.get(name) or "")

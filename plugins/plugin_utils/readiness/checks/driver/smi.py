@@ -32,7 +32,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
     ok,
     skip,
 )
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, say
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, counted_gpus, say
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import Evidence, UnmeasuredError, View
 
 # Exit status of nvidia-smi -> (meaning, what to do). 17 and 18 are not in its manual page; measured with 550.163.01.
@@ -185,10 +185,13 @@ def gpu_count(ctx: Context) -> list[Finding]:
         message = say("the driver shows {seen} GPUs, CUDA {cuda}", seen=seen, cuda=in_cuda)
         return [fail(message, ctx.run.reboot(text), **details)]
     if expected is None:
-        message = say("{bus} GPUs on the PCI bus, {seen} in the driver", bus=on_bus, seen=seen)
+        message = say("{bus} on the PCI bus, {seen} in the driver", bus=counted_gpus(on_bus), seen=seen)
         return [fail(message, remedy, **details)]
     message = say(
-        "{bus} GPUs on the PCI bus, {seen} in the driver, {expected} expected", bus=on_bus, seen=seen, expected=expected
+        "{bus} on the PCI bus, {seen} in the driver, {expected} expected",
+        bus=counted_gpus(on_bus),
+        seen=seen,
+        expected=expected,
     )
     return [fail(message, remedy, **details)]
 

@@ -24,7 +24,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import gpu as known_gpu
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.tables import too_old
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import names, say
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import counted_gpus, names, say
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.view import Evidence, View
 
 # what PRE-NOUVEAU tells already
@@ -66,7 +66,7 @@ def gpu_on_pci(ctx: Context) -> list[Finding]:
     listed = names([gpu.text("bdf") for gpu in gpus], 8)
     if expected in (None, count):
         return [ok(say("{count} NVIDIA GPU on the PCI bus: {listed}", count=count, listed=listed), **details)]
-    message = say("{count} GPUs on the PCI bus, {expected} expected", count=count, expected=expected)
+    message = say("{gpus} on the PCI bus, {expected} expected", gpus=counted_gpus(count), expected=expected)
     evidence = {"evidence": tuple(item for gpu in gpus[:8] for item in gpu.show("bdf"))}
     if expected is not None and count < expected:
         remedy = ctx.by_hand(

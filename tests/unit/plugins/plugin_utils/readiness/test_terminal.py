@@ -143,6 +143,7 @@ def test_the_fleet_counts_every_host_once(snapshot: Maker) -> None:
     assert plain([fleet_line(reports, ["c"], ["d"])]) == (
         "fleet: 4 hosts — 1 ready; 1 not ready (b); 1 stopped (c); 1 without a report (d)"
     )
+    assert plain([fleet_line(reports[:1], [], [])]) == "fleet: 1 host — 1 ready"
     # b was judged, and died afterwards; d was never reached, e had no turn
     assert plain([fleet_line(reports, ["c"], ["d"], unreachable=["b", "d"], untouched=["e"])]) == (
         "fleet: 5 hosts — 1 ready; 1 stopped (c); 2 unreachable (b, d); 1 not begun (e)"

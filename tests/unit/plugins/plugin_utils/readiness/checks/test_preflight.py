@@ -100,6 +100,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("PRE-CGROUP", "unknown", "os.cgroup", {"os.cgroup": None}, {}),
     ("PRE-GPU-PCI", "pass", "0000:01:00.0", {}, {"policy": {"expected_gpus": 2}}),
     ("PRE-GPU-PCI", "fail", "no NVIDIA GPU", NO_GPU, {}),
+    ("PRE-GPU-PCI", "fail", "1 GPU on the PCI bus, 8", {"pci.gpus.1": DROP}, {"policy": {"expected_gpus": 8}}),
     ("PRE-GPU-PCI", "fail", "2 GPUs on the PCI bus, 8 expected", {}, {"policy": {"expected_gpus": 8}}),
     ("PRE-GPU-PCI", "skip", "expects no GPU", NO_GPU, {"policy": {"expected_gpus": 0}}),
     ("PRE-GPU-PCI", "unknown", "pci.gpus", {"pci": None}, {}),
