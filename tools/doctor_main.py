@@ -35,7 +35,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text 
 
 USAGE = 64  # EX_USAGE of sysexits.h
 # what stands for a sign of the report where the terminal's encoding lacks it
-PLAINER = {"✓": "+", "✗": "x", "–": "-", "—": "-", "─": "-", "·": "-", "→": "->", "…": "...", "“": '"', "”": '"'}
+PLAINER = {"✓": "+", "✗": "x", "–": "-", "—": "-", "─": "-", "·": "-", "→": "->", "…": "..."}
 
 
 class _Parser(argparse.ArgumentParser):

@@ -308,7 +308,7 @@ def test_chinese_throughout(tmp_path: Path) -> None:
     run.unreachable("n2")
     text = run.finish()
     assert "检查模式：按主机当前状态评判" in text
-    assert "n1: 已中止：任务“Install”失败" in text and "n2: 已中止：无法连接主机" in text
+    assert "n1: 已中止：任务「Install」失败" in text and "n2: 已中止：无法连接主机" in text
     assert f"页面：{tmp_path / 'readiness.html'}" in text
     assert "page:" not in text and "failed" not in text
     run = Run()

@@ -294,7 +294,11 @@ def test_a_lock_that_is_not_to_be_had_stops_nothing(root: Path, monkeypatch: pyt
     monkeypatch.setattr(_store_lock, "PATIENCE_S", 0.05)
     with _store_lock.held(f"{root}{_files.STORE}"):
         assert gate(root).write("/etc/b", "x")
-    monkeypatch.setattr("fcntl.flock", lambda *_: (_ for _ in ()).throw(OSError(37, "No locks available")))
+
+    def no_locks(*arguments: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
     assert gate(root).write("/etc/c", "x") and gate(root).restore("/etc/c", ours=True)
 
 
