@@ -51,12 +51,12 @@ def update(text: str, wish: Mapping[str, Any]) -> str:
     """The text with the wish: index_url, python_mirror (addresses), indexes (list of name, url, explicit, format)."""
     wanted = _entries(wish)
     try:
-        text = _scalars(text, {key: wish.get(name) or None for name, key in SCALARS.items() if wish.get(name)})
+        scalars: dict[str, str | None] = {key: wish.get(name) for name, key in SCALARS.items() if wish.get(name)}
         document = loads(text)
-        if [entry.values for entry in _ours(document)] == wanted:
+        if [entry.values for entry in _ours(document)] == wanted and _scalars(text, scalars) == text:
             return text
-        text = _without_ours(document, None)
-        document = loads(text)
+        # with every index back in its place: a key that is set below one that is put aside would belong to it later
+        document = loads(_scalars(_without_ours(document, None), scalars))
         for entry in reversed(document.entries(INDEX)):
             if any(_compete(entry.values, new) for new in wanted):
                 document = document.replaced(entry, _aside(document.text[entry.start : entry.end]))

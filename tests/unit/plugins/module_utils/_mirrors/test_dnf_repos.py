@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _yum_repos as yum
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors import dnf_repos
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 NEAR, NEXT = "https://near.example.org/rocky", "https://next.example.org/rocky/"
@@ -113,7 +113,34 @@ LINE = st.sampled_from(
 )  # fmt: skip
 
 
+def others(lines: list[str]) -> list[str]:
+    """The lines that are no addresses; a line that begins with a space goes on with the setting before it."""
+    found, of_address = [], False
+    for line in filter(None, lines):
+        if line[0] in " \t":
+            found += [] if of_address else [line]
+            continue
+        address = line.lstrip("# ").startswith(("baseurl", "mirror", "metalink"))
+        of_address = address if line[0] not in "#;" else of_address
+        found += [] if address else [line]
+    return found
+
+
+def test_lines_that_go_on_with_another_setting_stay() -> None:
+    lines = ["[a]", "baseurl=x", "  more", "# note", "  more", "gpgkey=x", "  stays", "#baseurl=y", "  stays"]
+    assert others(lines) == ["[a]", "# note", "gpgkey=x", "  stays", "  stays"]
+
+
 @given(st.lists(LINE, max_size=12), st.booleans())
+@example(
+    [
+        "[baseos]",
+        "baseurl=https://far.example.org/9/os/",
+        "  https://more/9/",
+        "gpgkey=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-Rocky-9",
+    ],
+    False,
+)
 def test_any_file_twice_is_once_and_all_else_stays(lines: list[str], end: bool) -> None:
     text = "\n".join(lines) + ("\n" if end else "")
     try:
@@ -121,7 +148,4 @@ def test_any_file_twice_is_once_and_all_else_stays(lines: list[str], end: bool) 
     except dnf_repos.RepoError:
         return
     assert dnf_repos.update(once, WISH) == once
-    kept = [
-        line for line in lines if line and not line.lstrip("# ").startswith(("baseurl", "mirror", "metalink", "  "))
-    ]
-    assert [line for line in kept if line not in once.splitlines()] == []
+    assert [line for line in others(lines) if line not in once.splitlines()] == []

@@ -129,6 +129,18 @@ WISHES = st.fixed_dictionaries(
 )
 
 
+def test_a_key_beside_an_index_that_was_put_aside_stays_a_key_of_the_file() -> None:
+    """It was set between the user's index, a comment then, and ours, and fell into the user's when that came back."""
+    theirs = '[[index]]\nurl = "https://a.example.org"\ndefault = true\n'
+    aside = uv.update(theirs, {"index_url": "https://near.example.org/simple"})
+    for wish in ({}, {"index_url": "https://near.example.org/simple"}):
+        text = uv.update(aside, {"python_mirror": "https://near.example.org/pythons", **wish})
+        assert toml.loads(text).get(("python-install-mirror",)) == "https://near.example.org/pythons"
+        text = uv.update(text, {"python_mirror": "https://near.example.org/pythons"})
+        assert toml.loads(text).get(("python-install-mirror",)) == "https://near.example.org/pythons"
+        assert indexes(text) == [{"url": "https://a.example.org", "default": True}]
+
+
 @given(HEADS, BLOCKS, st.booleans(), WISHES, WISHES, st.booleans())
 def test_set_another_and_undo(
     head: str, blocks: list[str], newline: bool, first: Any, second: Any, edited: bool
