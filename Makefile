@@ -43,11 +43,14 @@ bench: $(if $(SANDBOX),sandbox,setup) ## what a second run costs
 bench-fleet: sandbox-image ## what a second run costs the controller with 1, 5, 10 and 20 hosts; ARGS=--write keeps the table
 	$(PY) tests/bench/fleet.py $(ARGS)
 
+# The status of the last command in there is nobody's failure; ssh's own is 255
 shell: ## ssh into the sandbox host
-	@ssh -F .sandbox/ssh_config gpuready-sandbox
+	@[ -f .sandbox/ssh_config ] || { echo "There is no sandbox host yet: make site" >&2; exit 1; }
+	@ssh -F .sandbox/ssh_config gpuready-sandbox || [ $$? -ne 255 ]
 
 clean: ## remove the sandbox host and all that make made here
-	-@[ ! -x $(PY) ] || ansible-playbook sandbox/down.yml
+	-@if [ -x $(PY) ]; then ansible-playbook sandbox/down.yml; \
+	elif command -v docker >/dev/null; then docker rm -fv gpuready-sandbox; fi
 	rm -rf .venv .collections .sandbox .cache reports dist
 
 include tools/test.mk

@@ -21,8 +21,17 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import ansible_runner
-from _outcome import ANSI, ERROR_LINE, Collector, Outcome, Say
+from _outcome import ANSI, ERROR_LINE, SOFTWARE, Collector, Outcome, Say
+
+try:
+    import ansible_runner
+except ModuleNotFoundError as missing:
+    print(
+        f"ERROR: {missing.name} is not installed for {sys.executable}; run `make setup`, then "
+        f".venv/bin/python {' '.join(sys.argv)}",
+        file=sys.stderr,
+    )
+    sys.exit(SOFTWARE)
 
 PROJECT = Path(__file__).resolve().parents[1]
 # How often ansible-runner asks whether to stop, and how long Ansible has to end by itself

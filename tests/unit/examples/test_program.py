@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +53,20 @@ def test_results_are_written_as_a_whole(tmp_path: Path) -> None:
         write_json(path, {"a": object()})
     assert json.loads(path.read_text(encoding="utf-8")) == {"a": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["last.json"]
+
+
+def test_without_the_environment_one_sentence_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "ansible_runner.py").write_text("raise ModuleNotFoundError('x', name='ansible_runner')\n")
+    program = Path(__file__).resolve().parents[3] / "examples" / "fleet.py"
+    done = subprocess.run(
+        [sys.executable, str(program), "-i", "hosts"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (70, "")
+    assert done.stderr == (
+        f"ERROR: ansible_runner is not installed for {sys.executable}; run `make setup`, then "
+        f".venv/bin/python {program} -i hosts\n"
+    )
