@@ -14,6 +14,8 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env import 
 
 # "compose up" leaves a container in these states as it is
 _STUCK = ("restarting", "removing", "dead")
+# Processes live in them: those of a paused one wait
+ALIVE = ("running", "paused")
 
 
 class Difference:
@@ -102,6 +104,17 @@ class Difference:
         """
         changed = any(not one["keep"] for one in self.access_secrets())
         return bool(self.there) and self.seen and (changed or any("/secrets/" in path for path in self.stray()))
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a run ends what lives in the container.
+
+        A held one is a person's to let go (dev_container_replace_unhealthy), unless its secrets change.
+        """
+        if self.there.get("state") not in ALIVE:
+            return False
+        same = self.image_right and self.there.get("image") == self.wanted.image and self._as_wanted and self.seen
+        return self.reads_anew or not (same or self.held)
 
     @property
     def right(self) -> bool:

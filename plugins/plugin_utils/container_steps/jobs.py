@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 SHOWN = 8
 # Of docker top: a number, its parent's, an account, and the command line
@@ -17,6 +18,9 @@ _INIT = ("devenv-entrypoint", "devenv-init")
 _QUIET = re.compile(r"/code-server/out/node/entry|^sshd\S* .*\[(?:accepted|preauth|net)\]|<defunct>")
 # The container's own, with all that they start: the health check, the keeper of the list of packages
 _OWN = re.compile(r"/devenv-(?:health|packages)(?:\s|$)")
+
+# The client's words for a container that is not there
+_GONE = re.compile(r"no such (?:object|container)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,33 @@ def jobs(top: str) -> list[str]:
     last = sorted((one for one in work if one.pid not in parents), key=lambda one: one.pid)
     said = [f"{one.program} (pid {one.pid}, user {one.user})" for one in last]
     return said if len(said) <= SHOWN else [*said[:SHOWN], f"{len(said) - SHOWN} more"]
+
+
+def work(looked: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Containers in which people run something, with what it is.
+
+    looked: results of that "docker top", whose item is the container's name; a loop's skipped ones among them.
+    """
+    found = ((str(one.get("item")), jobs(str(one.get("stdout") or ""))) for one in looked)
+    return [f"{name}: {', '.join(some)}" for name, some in found if some]
+
+
+def unseen(answers: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Containers whose processes could not be listed, with the reason, unless Docker says that they ended.
+
+    answers: results of "docker container inspect" for {{.State.Running}}; item of each is the failed result of
+    "docker top", whose item is the name.
+    """
+    return [f"{one['item']['item']} ({_reason(one['item'])})" for one in answers if not _ended(one)]
+
+
+def _ended(answer: Mapping[str, Any]) -> bool:
+    said, error = str(answer.get("stdout") or ""), str(answer.get("stderr") or "")
+    return said.strip() == "false" if answer.get("rc") == 0 else bool(answer.get("rc") == 1 and _GONE.search(error))
+
+
+def _reason(top: Mapping[str, Any]) -> str:
+    return str(top.get("stderr") or "").strip() or str(top.get("msg") or "") or "no reason given"
 
 
 def _table(top: str) -> dict[int, _Process]:

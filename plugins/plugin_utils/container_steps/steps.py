@@ -17,8 +17,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env import 
 def steps(facts: Mapping[str, Any], specs: Sequence[Mapping[str, Any]], inputs: Mapping[str, Any]) -> dict[str, Any]:
     """refusal, and what is to do for each container; all of it data, nothing is asked or changed.
 
-    facts: gpu_host. specs: one whole specification a container. inputs: root, addresses, locks, projects, rebuild,
-    replace_unhealthy.
+    facts: gpu_host. specs: one whole specification a container. inputs: root, addresses, locks, projects, rebuild.
     """
     found = Found(facts)
     names = [spec["name"] for spec in specs]
@@ -90,6 +89,7 @@ def _todo(one: Difference) -> dict[str, Any]:
         "build_secrets": one.build_secrets(),
         "access_secrets": one.access_secrets(),
         "reads_anew": one.reads_anew,
+        "replaces": one.replaces,
         "held": one.held,
         "stuck": one.stuck,
         "state": one.there.get("state") or "",

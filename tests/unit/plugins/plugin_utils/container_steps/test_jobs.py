@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps.jobs import jobs
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps.jobs import jobs, unseen, work
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,6 +72,12 @@ def test_a_container_without_our_first_process_is_all_work() -> None:
     assert jobs(row(10, 1, "sleep infinity")) == ["sleep (pid 10, user 1000)"]
 
 
+def test_only_containers_with_work_are_named() -> None:
+    busy = {"item": "bob", "stdout": SERVES + row(10, 1, "sleep infinity")}
+    looked = [{"item": "dev", "stdout": SERVES}, busy, {"item": "eve", "skipped": True}]
+    assert work(looked) == ["bob: sleep (pid 10, user 1000)"]
+
+
 def test_many_are_counted() -> None:
     many = "".join(row(100 + number, 4409, f"python {number}") for number in range(11))
     assert len(jobs(SERVES + many)) == 9 and jobs(SERVES + many)[-1] == "3 more"
@@ -86,3 +92,13 @@ def test_any_text_is_read(text: str) -> None:
 def test_any_tree_is_walked_to_its_end(pairs: list[tuple[int, int]]) -> None:
     """Loops included, which no kernel makes."""
     jobs("".join(row(pid, parent, "x") for pid, parent in pairs))
+
+
+@given(st.none() | st.integers(), st.none() | st.text(), st.none() | st.text(), st.none() | st.text())
+def test_any_answer_is_read(code: int | None, said: str | None, error: str | None, reason: str | None) -> None:
+    """Only Docker's own word that it has ended lets a container go unnamed."""
+    top = {"item": "dev", "stderr": reason}
+    ended = unseen([{"rc": code, "stdout": said, "stderr": error, "item": top}]) == []
+    assert (
+        not ended or (code == 0 and (said or "").strip() == "false") or (code == 1 and "no such" in str(error).lower())
+    )

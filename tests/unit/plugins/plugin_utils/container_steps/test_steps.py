@@ -192,6 +192,43 @@ def test_a_container_with_jobs_is_held(case: str) -> None:
     assert not asked(facts, shm_size="9gb")["todo"][0]["held"]
 
 
+def replaced(facts: dict[str, Any], **given: Any) -> list[str]:
+    return [one["name"] for one in asked(facts, **given)["todo"] if one["replaces"]]
+
+
+@pytest.mark.parametrize("state", ["running", "paused"])
+@pytest.mark.parametrize("case", sorted({*CHANGES} - {"key"}))
+def test_who_works_in_a_container_is_asked_before_it_is_replaced(case: str, state: str) -> None:
+    facts = converged()
+    facts["docker"]["containers"][0].update(state=state)
+    assert replaced(facts, **CHANGES[case]) == ["gpuready-dev"]
+
+
+def test_a_rebuild_replaces() -> None:
+    assert asked(converged(), inputs={"rebuild": True})["todo"][0]["replaces"]
+
+
+# what is mended beside a container that runs on, and containers in which nobody can work
+LIVES_ON = {"keys_edited", "keys_mode", "keys_owner", "compose_gone", "a_stage_edited", "index_mode"}
+NOBODY = {"container_gone", "containers_unknown", "stopped", "restarting", "starting", "health_unknown"}
+HELD = {"paused", "unhealthy"}
+
+
+@pytest.mark.parametrize("case", sorted(DRIFT))
+def test_nobody_is_asked_where_nothing_ends(case: str) -> None:
+    facts = converged()
+    DRIFT[case](facts)
+    mended = case in LIVES_ON | NOBODY | HELD | {"token_mode", "token_owner"}
+    assert bool(replaced(facts)) is not mended
+
+
+def test_a_held_container_with_another_secret_is_asked_for() -> None:
+    facts = converged()
+    DRIFT["paused"](facts)
+    DRIFT["token_gone"](facts)
+    assert replaced(facts) == ["gpuready-dev"]
+
+
 def test_several_containers_share_an_image_and_only_the_changed_one_is_touched() -> None:
     both = {
         "containers": [
