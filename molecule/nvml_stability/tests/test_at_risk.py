@@ -78,6 +78,19 @@ def test_one_of_docker_run_is_not_recreated(machine: Machine, job: str) -> None:
     assert (started(machine, job), rules(machine, job)) == (before, 0)
 
 
+def test_another_role_keeps_it_when_it_is_used_alone(machine: Machine, job: str) -> None:
+    alone: dict[str, object] = {"scenario_role": "nvidia_container_toolkit"}
+    setting = {"nvidia-container-runtime.log-level": "warning"}
+    left = machine.converge(**alone, nvidia_container_toolkit_config=setting, nvidia_container_toolkit_keep_gpus=False)
+    assert left.rc == 0 and left.changed and rules(machine, job) == 0, left.output[-3000:]
+    # the key goes again, and the container is protected first
+    before = started(machine, job)
+    run = machine.converge(**alone)
+    assert run.rc == 0 and "Present | Keep the GPUs" in run.changed[0], run.output[-3000:]
+    machine.sh(HIT)
+    assert has_gpu(machine, job) and (started(machine, job), rules(machine, job)) == (before, 4)
+
+
 def test_it_is_protected_before_the_play_and_goes_on(machine: Machine, job: str) -> None:
     playbook = "molecule/nvml_stability/protect.yml"
     before = started(machine, job)

@@ -35,6 +35,12 @@ def steps(snapshot: Mapping[str, Any], inputs: Mapping[str, Any], language: str 
     return _Steps(View(snapshot), inputs, policy, language).as_dict()
 
 
+def reload_takes(snapshot: Mapping[str, Any]) -> bool:
+    """Whether a reload of systemd would take GPUs from running containers, or may do so."""
+    answers = steps(snapshot, {})
+    return bool(answers["elsewhere"] or answers["at_risk"])
+
+
 class _Steps:
     """The answers for one machine."""
 

@@ -27,6 +27,13 @@ def test_a_machine_that_is_right_is_left_alone() -> None:
     assert found["link"] == "" and found["vulnerable"] == [] and found["recreate"] == []
 
 
+def test_a_role_that_reloads_systemd_asks_first() -> None:
+    assert not steps.reload_takes({}) and not steps.reload_takes(machine())
+    assert steps.reload_takes(with_containers(container("job", via="hook", rules_ok=False)))
+    held = [{"container": "a" * 64, "container_name": None}]
+    assert steps.reload_takes({**machine(), "processes": {"gpu": held}})
+
+
 ENGINES = {"20.10.24+dfsg1": "runtime", "24.0.9": "runtime", "25.0.5": "cdi", "26.1.5": "cdi", "28.3.1": "cdi"}
 ENGINES |= {"29.7.2": "cdi"}
 TOOLKITS = ("1.13.5", "1.17.8", "1.18.0", "1.20.0")
