@@ -42,6 +42,7 @@ options:
     description:
       - What to do if containers run that a restart would stop. They survive only if live-restore is on in the daemon
         that runs and in the one that starts, which reads C(daemon.json) and the flags of its service.
+      - The same for containers that live on while the daemon is down, and that its start would stop.
       - V(refuse) fails before anything is done, and says how many and which; the restart stays due. V(proceed)
         restarts.
     type: str
@@ -71,7 +72,7 @@ action:
   type: str
   sample: restart
 running_containers:
-  description: Running containers that the restart stopped.
+  description: Running containers that the restart or the start stopped.
   returned: success
   type: list
   elements: str
@@ -92,6 +93,7 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils import _files
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _json_merge as json_merge
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_daemon import Daemon, DaemonError, plural
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_orphans import orphans
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_pending import DaemonGate
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_service import Service
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGateError
@@ -119,7 +121,7 @@ class Restart:
         if not self.daemon.running:
             if self.daemon.installed and (self.module.params["start"] or self.pending is not None):
                 self.action = "start"
-                self._at_start()
+                self._ask_at_start(self._at_start())
             return
         newer = [path for path in self.module.params["watched"] if self._newer(path)]
         if newer or (self.daemon.unit_changed and self.module.params["watched"]):
@@ -154,6 +156,19 @@ class Restart:
                 f"{path} is not valid JSON, {error}; correct it by hand first. Docker was not {verb}{self._reason()}, "
                 "because it might not come up with that file"
             ) from error
+
+    def _ask_at_start(self, after: dict[str, Any]) -> None:
+        """A daemon that was killed leaves its containers alive, and one that starts without live-restore ends them."""
+        if self.daemon.starts_with_live_restore(after):
+            return
+        found = orphans(after)
+        if found and self.module.params["on_running_containers"] == "refuse":
+            raise DaemonError(
+                f"Docker is down and was not started{self._reason()}: without live-restore the start would stop "
+                f"{plural(len(found), 'container')} that outlived the daemon ({', '.join(found)}); set live-restore in "
+                f"{self.daemon.reads()}, wait until their jobs have ended, or set on_running_containers to proceed"
+            )
+        self.stopped = found
 
     def _ask(self) -> None:
         """Let live-restore work first, if the file switches it on; then count what a restart would stop."""

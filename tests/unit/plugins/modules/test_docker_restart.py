@@ -82,6 +82,7 @@ def world(
     monkeypatch.setattr(f"{UTILS}._docker_daemon.CONFIG_FILE", str(folder / "etc" / "daemon.json"))
     monkeypatch.setattr(f"{UTILS}._docker_service.SOCKET", str(folder / "no.sock"))
     monkeypatch.setattr(f"{UTILS}._docker_data.DATA_ROOT", str(folder / "data"))
+    monkeypatch.setattr(f"{UTILS}._docker_orphans.TASKS", (str(folder / "tasks"),))
     return World(folder, run_module)
 
 
@@ -110,6 +111,42 @@ def test_somebody_else_has_restarted_it(world: World) -> None:
     world.set(settings={"mtu": 1400})
     (world.folder / "docker.pid").touch()
     assert world.restart()["action"] == "none" and "restart" not in world.calls()
+
+
+def orphan(world: World, pid: int, name: str | None = "job") -> None:
+    """A container of a daemon that was killed, as containerd and Docker 26.1 leave it."""
+    identity = "5" * 64
+    for path, text in {
+        f"tasks/{identity}/init.pid": str(pid),
+        f"data/containers/{identity}/config.v2.json": json.dumps({"Name": f"/{name}"}) if name else "{",
+    }.items():
+        (world.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        world.put(path, text)
+    world.put("state", "failed\n")
+
+
+@pytest.mark.parametrize("name", ["job", None])
+def test_a_start_that_would_stop_who_outlived_the_daemon_is_refused(world: World, name: str | None) -> None:
+    orphan(world, os.getpid(), name)
+    result = world.restart(start=True, reason="its settings")
+    assert result["failed"] and f"1 container that outlived the daemon ({name or '5' * 12})" in result["msg"], result[
+        "msg"
+    ]
+    assert world.calls() == []
+    agreed = world.restart(start=True, on_running_containers="proceed")
+    assert (agreed["action"], agreed["running_containers"]) == ("start", [name or "5" * 12])
+
+
+def test_who_outlived_the_daemon_lives_on_by_live_restore(world: World) -> None:
+    orphan(world, os.getpid())
+    world.file.write_text('{"live-restore": true}')
+    assert world.restart(start=True)["action"] == "start"
+
+
+@pytest.mark.parametrize("pid", [0, 4194305])
+def test_what_died_with_the_daemon_is_no_obstacle(world: World, pid: int) -> None:
+    orphan(world, pid)
+    assert world.restart(start=True)["action"] == "start"
 
 
 def test_the_former_file_comes_back_and_the_daemon_runs_with_it(world: World) -> None:
