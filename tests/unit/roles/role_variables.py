@@ -27,6 +27,7 @@ PLAY = """
         mode: "0600"
       vars: {{all: "{{{{ ansible_play_hosts }}}}"}}
       run_once: true
+      check_mode: false
 """
 PROBE = """
 - ansible.builtin.set_fact:
@@ -36,8 +37,8 @@ PROBE = """
 Case = tuple[dict[str, Any], Mapping[str, Any], list[str]]
 
 
-def evaluate(base: Path, role: str, cases: Mapping[str, Case]) -> dict[str, dict[str, Any]]:
-    """Return the variables asked for, by case. Every case is a host of one run."""
+def evaluate(base: Path, role: str, cases: Mapping[str, Case], *options: str) -> dict[str, dict[str, Any]]:
+    """Return the variables asked for, by case. Every case is a host of one run; options are those of ansible-playbook."""
     copy = base / "roles" / role
     if not copy.exists():
         shutil.copytree(PROJECT / "roles" / role, copy)
@@ -51,7 +52,7 @@ def evaluate(base: Path, role: str, cases: Mapping[str, Case]) -> dict[str, dict
     env = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     env |= {"ANSIBLE_HOME": str(base / "home"), "ANSIBLE_LOCALHOST_WARNING": "false"}
     env["ANSIBLE_COLLECTIONS_PATH"] = str(PROJECT / ".collections")
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.json", "play.yml"]
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", "hosts.json", "play.yml", *options]
     result = subprocess.run(command, cwd=base, env=env, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     printed: dict[str, dict[str, Any]] = json.loads((base / "printed.json").read_text())
