@@ -138,6 +138,19 @@ def test_containers_and_data_are_not_lost_by_a_setting(engine: Engine) -> None:
     assert off["failed"] and "1 running container (job)" in off["msg"], off
 
 
+def test_a_start_that_would_end_what_outlived_the_daemon_is_refused(engine: Engine) -> None:
+    # by the live-restore of the daemon that ends; the one that starts is to have none
+    engine.sh(f"systemctl stop docker.socket docker.service && mv {FILE} /root/kept.json && echo {{}} > {FILE}")
+    try:
+        refused = engine.module("docker_restart", start=True)
+        down = engine.sh("systemctl show docker.service -p ActiveState --value")
+    finally:
+        engine.sh(f"mv /root/kept.json {FILE}")
+        started = engine.module("docker_restart", start=True)
+    assert refused["failed"] and "1 container that outlived the daemon (job)" in refused["msg"], refused
+    assert (down, started.get("action")) == ("inactive", "start")
+
+
 def test_only_accounts_that_are_named_may_use_it(engine: Engine) -> None:
     engine.sh("id ada >/dev/null 2>&1 || useradd ada; id grace >/dev/null 2>&1 || useradd -G docker grace")
     assert engine.module("docker_users", users=["ada"])["added"] == ["ada"]

@@ -38,7 +38,7 @@ Case = tuple[dict[str, Any], Mapping[str, Any], list[str]]
 
 
 def evaluate(base: Path, role: str, cases: Mapping[str, Case], *options: str) -> dict[str, dict[str, Any]]:
-    """Return the variables asked for, by case. Every case is a host of one run; options are those of ansible-playbook."""
+    """Return the variables asked for, by case. Every case is a host of one run; options: of ansible-playbook."""
     copy = base / "roles" / role
     if not copy.exists():
         shutil.copytree(PROJECT / "roles" / role, copy)
