@@ -38,13 +38,14 @@ except ImportError:
     Origin = None
 
 COLLECTION = "gpuready.bootstrap"
-# how the default of a role reads the specification of the development environment, and its expression for the target
+# how defaults of roles, and errors, name the specification of the development environment; the target that it is for
 DEV_LOOKUP = "gpuready.bootstrap.dev_spec'"
 DEV_TARGET = re.compile(r"\btarget=(.+?)(?=,\s*\w+=|\)[^()]*\}\}|\)\s*$)", re.DOTALL)
 # whether the engine takes images from registry mirrors of others
 THIRD_PARTY = ("mirrors_third_party_registries", "gpuready_mirror_third_party_registries")
 SECRET = re.compile(r"(^|_)(password|passphrase|secret|token)s?$")
 SHOWN_CHARACTERS = 80
+TEXTS = ("str", "path")
 # in the error of a template that cannot be computed yet
 NEEDS_FACTS = re.compile(r"gpu_host|'ansible_")
 
@@ -109,7 +110,7 @@ def wrong_value(name: str, option: Mapping[str, Any], value: Any) -> str:
     """What is wrong with a value, in words; empty when nothing is."""
     wanted = option.get("type", "str")
     said = "the value (not shown)" if is_secret(name, option) else shown(value)
-    if (wanted == "str" and isinstance(value, (dict, list))) or (wanted == "int" and isinstance(value, bool)):
+    if (wanted in TEXTS and isinstance(value, (dict, list))) or (wanted == "int" and isinstance(value, bool)):
         return f"{said} must be of type {wanted}"  # ansible-core would convert it without a word
     errors = ArgumentSpecValidator({name: dict(option)}).validate({name: value}).errors.errors
     if not errors:
@@ -126,9 +127,18 @@ def wrong_value(name: str, option: Mapping[str, Any], value: Any) -> str:
 
 
 def unknown_names(
-    names: Iterable[str], options: Mapping[str, Iterable[str]], shared: Set[str], known: Set[str]
+    names: Iterable[str],
+    options: Mapping[str, Iterable[str]],
+    shared: Set[str],
+    known: Set[str],
+    of_playbooks: Mapping[str, Iterable[str]] | None = None,
 ) -> Iterable[tuple[str, str, str]]:
-    """(name, role, why) for each name that looks like one of our inputs and is none. `options` by role name."""
+    """(name, role, why) for each name that looks like one of our inputs and is none.
+
+    `options` by role name, `of_playbooks` by playbook.
+    """
+    of_playbooks = of_playbooks or {}
+    known = known | {option for playbook in of_playbooks for option in of_playbooks[playbook]}
     inputs = {option for role in options for option in options[role]}
     by_length = sorted(options, key=len, reverse=True)  # docker_engine before docker
     for name in names:
@@ -140,6 +150,10 @@ def unknown_names(
         role = next((role for role in by_length if name.startswith(f"{role}_")), None)
         if role:
             yield name, role, f"role {role} has no input of this name{nearest(name, options[role])}"
+            continue
+        playbook = next((one for one in of_playbooks if name.startswith(f"{one}_")), None)
+        if playbook:
+            yield name, "", f"no playbook reads an input of this name{nearest(name, of_playbooks[playbook])}"
 
 
 class ActionModule(ActionBase):
@@ -160,12 +174,8 @@ class ActionModule(ActionBase):
                 "rented": {"type": "str", "choices": ["allowed", "refused"], "default": "allowed"},
             }
         )
-        if arguments["rented"] == "refused" and self._rented(variables):
-            host = variables.get("inventory_hostname", "this host")
-            raise AnsibleActionFail(
-                f"{host} is a rented machine, whose driver and Docker belong to its owner; run "
-                "playbooks/dev_inplace.yml (gpuready.bootstrap.dev_inplace) on it instead. Nothing was changed."
-            )
+        if arguments["rented"] == "refused":
+            self._refuse_rented(variables)
         roles = role_inputs.roles(self.root, self._loader)
         wanted = self._role_names(arguments["roles"], list(roles))
 
@@ -188,9 +198,14 @@ class ActionModule(ActionBase):
             )
         return result
 
-    def _rented(self, variables: Mapping[str, Any]) -> bool:
-        """Whether the inventory says that a host is a rented machine (the inventory plugin ssh_commands does)."""
-        return str(self._templar.template(variables.get(PLATFORM, ""))) == "rented"
+    def _refuse_rented(self, variables: Mapping[str, Any]) -> None:
+        """Where the inventory says that a host is a rented machine (the inventory plugin ssh_commands does)."""
+        if str(self._templar.template(variables.get(PLATFORM, ""))) == "rented":
+            host = variables.get("inventory_hostname", "this host")
+            raise AnsibleActionFail(
+                f"{host} is a rented machine, whose driver and Docker belong to its owner; run "
+                "playbooks/dev_inplace.yml (gpuready.bootstrap.dev_inplace) on it instead. Nothing was changed."
+            )
 
     @staticmethod
     def _role_names(asked: list[str], have: list[str]) -> list[str]:
@@ -227,9 +242,9 @@ class ActionModule(ActionBase):
                 value = plain(templar.template(raw))
             except AnsibleError as error:
                 # A default may need facts or the role's own vars; a user's value may need facts. Both come later.
-                if by_user and not NEEDS_FACTS.search(str(error)):
-                    text = f"its value cannot be computed: {error}"
-                    problems.append(Problem(name, role.name, text, origin_of(raw)))
+                # What the specification has against it is said once, of its own variables.
+                if by_user and not NEEDS_FACTS.search(str(error)) and DEV_LOOKUP not in str(error):
+                    problems.append(Problem(name, role.name, f"its value cannot be computed: {error}", origin_of(raw)))
                 continue
             count += 1
             text = wrong_value(name, option, value)
@@ -245,13 +260,19 @@ class ActionModule(ActionBase):
         problems: list[Problem] = []
         given: dict[str, Any] = {}
         mine = [name for name in dev_names(variables) if name not in known]
+        # localhost for saved snapshots, which is no host of the inventory, lacks what values are computed from
+        needed = any(DEV_LOOKUP in str(raw) for role in wanted for raw in role.defaults.values())
+        host = variables.get("inventory_hostname")
+        outside = host not in variables.get("groups", {}).get("all", [host])
         for name in mine:
             try:
                 given[name] = plain(templar.template(variables[name]))
             except AnsibleError as error:
-                if not NEEDS_FACTS.search(str(error)):
-                    text = f"its value cannot be computed: {error}"
-                    problems.append(Problem(name, "", text, origin_of(variables[name])))
+                foreign = not needed and outside
+                if not foreign and not NEEDS_FACTS.search(str(error)):
+                    problems.append(
+                        Problem(name, "", f"its value cannot be computed: {error}", origin_of(variables[name]))
+                    )
         found = dev_spec.mistakes(given)
         if not found and len(given) == len(mine):
             targets = self._dev_targets(wanted, variables, bool(mine))
@@ -318,7 +339,7 @@ class ActionModule(ActionBase):
         known = known | role_inputs.given_out(self.root) | {PLATFORM, PROVIDER}
         options = {name: list(role.options) for name, role in roles.items()}
         keys = {str(key): key for key in variables}
-        found = unknown_names(sorted(keys), options, shared, known)
+        found = unknown_names(sorted(keys), options, shared, known, role_inputs.of_playbooks(self.root))
         return [Problem(name, role, why, origin_of(variables[name], keys[name])) for name, role, why in found]
 
     @staticmethod

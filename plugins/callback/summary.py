@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.terminal import Line
     from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text
 
-# The first task of the playbooks that have much to do
+# The first task of every playbook
 ROAD_BEGINS = "gpuready.bootstrap.validate_inputs"
 DEFAULT_WIDTH = 100
 MAX_WIDTH = 160

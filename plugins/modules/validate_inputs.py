@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Validates everything that inventory and extra variables define for the named roles of this collection against the
     argument specifications of these roles, and reports all problems of all roles in one message.
-  - Refuses names that begin like an input of a role of this collection (C(<role>_) or C(gpuready_)) and are none, and
-    names the nearest one that exists.
+  - Refuses names that begin like an input of a role or a playbook of this collection (C(<role>_), C(gpuready_),
+    C(plan_)) and are none, and names the nearest one that exists.
   - Judges the specification of the development environment, the variables C(dev_*), in the same way, with all that must
     go together in it. What only a container or only a rented machine needs is asked for if a named role makes one.
   - Runs on the controller only and opens no connection. Values that need facts of the host are left to the role itself.
@@ -22,7 +22,8 @@ author:
 options:
   roles:
     description:
-      - Roles of this collection whose inputs are judged, with or without the name of the collection.
+      - Roles of this collection whose inputs are judged, with or without the name of the collection. Where the list
+        is empty, all names are judged, and the variables C(dev_*).
     type: list
     elements: str
     required: true

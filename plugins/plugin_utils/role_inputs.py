@@ -80,9 +80,18 @@ def shared(root: Path) -> frozenset[str]:
 
 
 @cache
+def of_playbooks(root: Path) -> dict[str, frozenset[str]]:
+    """The inputs of playbooks, by prefix: names that begin like a playbook which is no role, such as plan_torch."""
+    stems = {path.stem for path in root.glob("playbooks/*.yml")} - {path.name for path in root.glob("roles/*")}
+    found = {stem: _found(root, rf"(?<![\w.]){stem}_\w+", "playbooks/*.yml", "playbooks/tasks/*.yml") for stem in stems}
+    return {stem: names for stem, names in found.items() if names}
+
+
+@cache
 def given_out(root: Path) -> frozenset[str]:
-    """What roles give out, such as docker_engine_repository: no inputs, and not misspelt."""
-    return _found(root, r"^(\w+):", "roles/*/vars/main.yml")
+    """What roles give out, such as docker_engine_repository or readiness_result: no inputs, and not misspelt."""
+    registered = _found(root, r"^ +register: (\w+)", "roles/*/tasks/*.yml")
+    return _found(root, r"^(\w+):", "roles/*/vars/main.yml") | registered
 
 
 def _found(root: Path, pattern: str, *globs: str) -> frozenset[str]:

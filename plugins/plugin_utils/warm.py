@@ -74,6 +74,7 @@ def warm(loader: Any, get: Callable[[str, str], object]) -> None:
     role_inputs.roles(role_inputs.ROOT, loader)
     role_inputs.shared(role_inputs.ROOT)
     role_inputs.given_out(role_inputs.ROOT)
+    role_inputs.of_playbooks(role_inputs.ROOT)
     for kind, name in PLUGINS:
         get(kind, name)
     for kind in OURS:

@@ -121,6 +121,11 @@ def test_a_wrong_choice_names_value_role_choices_and_the_nearest(validate):
     assert text == "'presnt' must be one of present, absent; did you mean present? (role engine)"
 
 
+@pytest.mark.parametrize("value", [["/a"], {"a": 1}])
+def test_a_container_is_no_path(value):
+    assert wrong_value("engine_dir", {"type": "path"}, value) == f"{value!r} must be of type path"
+
+
 @pytest.mark.parametrize("value", [["a"], {"a": 1}])
 def test_a_container_is_no_text(validate, value):
     assert "must be of type str" in texts(validate({"engine_url": value}))["engine_url"]
@@ -183,6 +188,28 @@ def test_inputs_of_roles_that_are_not_judged_are_known_too(validate):
 def test_known_names_are_let_through(validate):
     variables = {"engine_note": 1, "gpuready_note": 1, "enginelike": 1, "__engine_x": 1}
     assert not validate(variables, known=["engine_note", "gpuready_note"]).get("failed")
+
+
+def test_inputs_of_playbooks_are_held_against_what_playbooks_read(validate, collection):
+    (collection / "playbooks" / "tasks").mkdir(parents=True)
+    (collection / "playbooks" / "lift.yml").write_text("- {tasks: tasks/do.yml}  # -e lift_weight=1", encoding="utf-8")
+    (collection / "playbooks" / "engine.yml").write_text("- {}  # as the role", encoding="utf-8")
+    (collection / "playbooks" / "tasks" / "do.yml").write_text("- {when: lift_height and __lift_x}", encoding="utf-8")
+    assert not validate({"lift_weight": 1, "lift_height": 1, "lifted": 1, "engine_port": 1}, roles=[]).get("failed")
+    result = validate({"lift_wieght": 1, "engine_prot": 1, "lift_x": 1}, roles=[])
+    assert texts(result) == {
+        "lift_wieght": "no playbook reads an input of this name; did you mean lift_weight?",
+        "engine_prot": "role engine has no input of this name; did you mean engine_port?",
+        "lift_x": "no playbook reads an input of this name",
+    }
+
+
+def test_what_a_role_registers_is_no_misspelt_input(validate, collection):
+    (collection / "roles" / "engine" / "tasks").mkdir()
+    tasks = "- name: A\n  a.b.c:\n  register: engine_result\n"
+    (collection / "roles" / "engine" / "tasks" / "main.yml").write_text(tasks, encoding="utf-8")
+    assert not validate({"engine_result": {}}).get("failed")
+    assert validate({"engine_rsult": {}}).get("failed")
 
 
 def test_a_secret_never_shows(validate):
@@ -297,6 +324,21 @@ def test_rules_wait_for_what_needs_facts(validate, making):
 def test_a_misspelt_variable_in_the_specification_is_refused(validate):
     text = texts(validate({"dev_tmux": trust_as_template("{{ hve_it }}")}))["dev_tmux"]
     assert text.startswith("its value cannot be computed: 'hve_it' is undefined")
+
+
+def test_localhost_beside_the_inventory_lacks_what_values_are_computed_from(validate, making):
+    variables = {"dev_tmux": trust_as_template("{{ inventory_dir }}")}
+    assert validate({**variables, "groups": {"all": ["box"]}})["failed"]
+    assert not validate({**variables, "groups": {"all": ["gpu01"]}}).get("failed")
+    making("")
+    assert validate({**variables, "groups": {"all": ["gpu01"]}}, roles=["engine_extra"])["failed"]
+
+
+def test_what_the_specification_has_against_it_is_said_once(validate, making):
+    making(", target='files'")
+    reads = trust_as_template("{{ lookup('gpuready.bootstrap.dev_spec').user.name }}")
+    result = validate({"engine_url": reads, "dev_tmx": True}, roles=["engine", "engine_extra"])
+    assert set(texts(result)) == {"dev_tmx"}
 
 
 def test_a_secret_of_the_specification_never_shows(validate):

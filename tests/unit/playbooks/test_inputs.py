@@ -1,0 +1,120 @@
+# Copyright (c) 2026 The gpuready authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each playbook says of a wrong input, in check mode: one sentence, before anything is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import role_inputs
+
+from tools import variables_reference
+
+PROJECT = Path(__file__).resolve().parents[3]
+PLAYBOOKS = sorted(path.stem for path in (PROJECT / "playbooks").glob("*.yml"))
+SNAPSHOTS = PROJECT / "tests" / "fixtures" / "snapshots"
+CHECK = "gpuready.bootstrap.validate_inputs"
+# an own input of each of these playbooks, misspelt, and the right name
+OWN = {
+    "ansible_pull": ("ansible_pull_versoin", "ansible_pull_version"),
+    "export_env": ("export_env_prefx", "export_env_prefix"),
+    "import_env": ("import_env_lokc", "import_env_lock"),
+    "plan": ("plan_trch", "plan_torch"),
+    "readiness": ("readiness_langauge", "readiness_language"),
+    "upgrade_driver": ("upgrade_driver_wait_minuts", "upgrade_driver_wait_minutes"),
+    "workspace_files": ("workspace_files_dst", "workspace_files_dest"),
+}
+ANYWHERE = {
+    "nvidia_driver_brnach": "nvidia_driver_branch",
+    "gpuready_langauge": "gpuready_language",
+    "dev_pyton": "dev_python",
+}
+
+
+def run(playbooks: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """One playbook or several, in check mode: also a version that does not refuse changes nothing here."""
+    settings = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default", "ANSIBLE_NOCOLOR": "1", "COLUMNS": "160"}
+    arguments = ["-c", "local", "-e", "ansible_become=false", "--check", *options]
+    return subprocess.run(
+        ["ansible-playbook", *(f"playbooks/{name}.yml" for name in playbooks.split()), *arguments],
+        cwd=PROJECT,
+        env={**os.environ, **settings, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def inventory(folder: Path, **variables: Any) -> str:
+    (folder / "group_vars").mkdir()
+    (folder / "hosts.yml").write_text("all: {hosts: {box: }}\n", encoding="utf-8")
+    (folder / "group_vars" / "all.yml").write_text(yaml.safe_dump(variables), encoding="utf-8")
+    return str(folder)
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_a_misspelt_variable_is_refused_by_every_playbook(tmp_path: Path, playbook: str) -> None:
+    wrong, right = OWN.get(playbook, ("docker_engine_sorce", "docker_engine_source"))
+    place = inventory(tmp_path, **dict.fromkeys([wrong, *ANYWHERE], "x"))
+    done = run(playbook, "-i", place)
+    assert done.returncode == 2, said(done)
+    for name, near in {wrong: right, **ANYWHERE}.items():
+        line = next(line for line in said(done).splitlines() if line.startswith(f"  - {name}: "))
+        assert f"did you mean {near}?" in line and f"{tmp_path}/group_vars/all.yml:" in line
+    assert "4 inputs are not right for box" in done.stderr + done.stdout and "ok=0 " in done.stdout, said(done)
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_the_first_task_judges_the_inputs(playbook: str) -> None:
+    (first, *_others) = yaml.safe_load((PROJECT / "playbooks" / f"{playbook}.yml").read_text(encoding="utf-8"))
+    task = (first.get("pre_tasks") or first["tasks"])[0]
+    assert CHECK in task and "when" not in task
+
+
+def test_the_inputs_of_playbooks_are_known() -> None:
+    told = {name for name in variables_reference.read_by_playbooks() if not name.startswith("gpuready_")}
+    known = role_inputs.of_playbooks(PROJECT)
+    assert {name for names in known.values() for name in names} == told
+    assert set(known) == {"plan", "upgrade_driver", "export_env", "import_env"}
+
+
+@pytest.mark.parametrize(("playbook", "prefix"), [("plan", "plan"), ("readiness", "readiness")])
+def test_saved_snapshots_need_no_host_and_no_right_name_is_refused(tmp_path: Path, playbook: str, prefix: str) -> None:
+    out = tmp_path / "out"
+    given = ["-e", f"{prefix}_snapshots={SNAPSHOTS}", "-e", f"{prefix}_report_dir={out}"]
+    done = run(playbook, "-i", "192.0.2.1,", *given)
+    assert done.returncode == 0 and "unreachable=0" in done.stdout, said(done)
+    again = run(playbook, "-i", "192.0.2.1,", *given, "-e", f"{prefix}_snapshot={SNAPSHOTS}")
+    assert again.returncode == 2 and f"did you mean {prefix}_snapshots?" in said(again), said(again)
+
+
+def test_one_playbook_after_the_other_is_no_misspelt_name() -> None:
+    """What the first one registers is a variable of the host for the second one."""
+    given = [
+        "-e",
+        f"readiness_snapshots={SNAPSHOTS}",
+        "-e",
+        f"plan_snapshots={SNAPSHOTS}",
+        "-e",
+        "readiness_report_dir=",
+    ]
+    done = run("readiness plan readiness", "-i", "192.0.2.1,", *given)
+    assert done.returncode == 0 and done.stdout.count("Judge whether GPU hosts are ready]") == 2, said(done)
+
+
+def test_a_wrong_value_for_readiness_is_one_sentence(tmp_path: Path) -> None:
+    wrong = {"readiness_stages": ["drivr"], "readiness_report_dir": [str(tmp_path)]}
+    done = run("readiness", "-i", "box,", "-e", json.dumps(wrong))
+    assert done.returncode == 2 and "argument_spec_data" not in said(done), said(done)
+    assert "  - readiness_stages: " in said(done) and "must be of type path (role readiness)" in said(done)
