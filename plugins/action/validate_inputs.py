@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ansible import context
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import ArgumentTypeError, ElementError
@@ -46,6 +47,8 @@ THIRD_PARTY = ("mirrors_third_party_registries", "gpuready_mirror_third_party_re
 SECRET = re.compile(r"(^|_)(password|passphrase|secret|token)s?$")
 SHOWN_CHARACTERS = 80
 TEXTS = ("str", "path")
+# tags that mean something to Ansible itself
+SPECIAL_TAGS = ("all", "always", "never", "tagged", "untagged")
 # in the error of a template that cannot be computed yet
 NEEDS_FACTS = re.compile(r"gpu_host|'ansible_")
 
@@ -156,6 +159,17 @@ def unknown_names(
             yield name, "", f"no playbook reads an input of this name{nearest(name, of_playbooks[playbook])}"
 
 
+def unknown_tags(given: Iterable[str], tags: Iterable[str], playbook: str) -> str:
+    """A refusal of tags that no task of a playbook has; empty where all are right."""
+    have = sorted(tags)
+    wrong = [tag for tag in given if tag not in {*have, *SPECIAL_TAGS}]
+    if not wrong:
+        return ""
+    named = " or ".join(repr(str(tag)) for tag in wrong)
+    near = nearest(wrong[0], have) if len(wrong) == 1 else ""
+    return f"no task of {playbook} has the tag {named}{near}; its tags are {', '.join(have)}"
+
+
 class ActionModule(ActionBase):
     """Runs on the controller only, so it works for a host that cannot be reached yet."""
 
@@ -172,12 +186,15 @@ class ActionModule(ActionBase):
                 "roles": {"type": "list", "elements": "str", "required": True},
                 "known": {"type": "list", "elements": "str", "default": []},
                 "rented": {"type": "str", "choices": ["allowed", "refused"], "default": "allowed"},
+                "tagged": {"type": "bool", "default": False},
             }
         )
         if arguments["rented"] == "refused":
             self._refuse_rented(variables)
         roles = role_inputs.roles(self.root, self._loader)
         wanted = self._role_names(arguments["roles"], list(roles))
+        if arguments["tagged"] and (wrong := self._unknown_tags(wanted, variables)):
+            raise AnsibleActionFail(f"{wrong}. Nothing was changed.")
 
         problems: list[Problem] = []
         count = 0
@@ -206,6 +223,18 @@ class ActionModule(ActionBase):
                 f"{host} is a rented machine, whose driver and Docker belong to its owner; run "
                 "playbooks/dev_inplace.yml (gpuready.bootstrap.dev_inplace) on it instead. Nothing was changed."
             )
+
+    def _unknown_tags(self, tags: list[str], variables: Mapping[str, Any]) -> str:
+        """What is wrong with --tags and --skip-tags. Playbooks around ours, or beside it, may have their own."""
+        playbooks = [str(one) for one in context.CLIARGS.get("args") or ()]
+        if len(playbooks) != 1 or not self._is_ours(playbooks[0]):
+            return ""
+        given = [*variables.get("ansible_run_tags", ()), *variables.get("ansible_skip_tags", ())]
+        return unknown_tags(given, tags, playbooks[0])
+
+    def _is_ours(self, playbook: str) -> bool:
+        folder = Path(playbook).resolve().parent
+        return playbook.startswith(f"{COLLECTION}.") or folder in (self.root, self.root / "playbooks")
 
     @staticmethod
     def _role_names(asked: list[str], have: list[str]) -> list[str]:

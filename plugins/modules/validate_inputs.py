@@ -41,6 +41,12 @@ options:
     type: str
     choices: [allowed, refused]
     default: allowed
+  tagged:
+    description:
+      - Whether the names of O(roles) are the tags of the playbook. Others that C(--tags) or C(--skip-tags) name are
+        refused then, where one playbook of this collection was started and no other.
+    type: bool
+    default: false
 attributes:
   action:
     description: The plugin runs on the controller.

@@ -118,3 +118,18 @@ def test_a_wrong_value_for_readiness_is_one_sentence(tmp_path: Path) -> None:
     done = run("readiness", "-i", "box,", "-e", json.dumps(wrong))
     assert done.returncode == 2 and "argument_spec_data" not in said(done), said(done)
     assert "  - readiness_stages: " in said(done) and "must be of type path (role readiness)" in said(done)
+
+
+@pytest.mark.parametrize(
+    ("playbook", "options", "why"),
+    [
+        ("site", ["--tags", "drivr"], "has the tag 'drivr'; its tags are dev_container, docker_engine, mirrors"),
+        ("site", ["--skip-tags", "nvidia_drivr"], "has the tag 'nvidia_drivr'; did you mean nvidia_driver?"),
+        ("rollback", ["--tags", "docker"], "has the tag 'docker'"),
+        ("dev_inplace", ["--tags", "docker_engine"], "has the tag 'docker_engine'; its tags are dev_inplace, mirrors"),
+    ],
+)
+def test_an_unknown_tag_is_refused(playbook: str, options: list[str], why: str) -> None:
+    done = run(playbook, "-i", "box,", *options)
+    assert done.returncode == 2 and "Nothing was changed." in said(done) and "ok=0 " in done.stdout, said(done)
+    assert f"no task of playbooks/{playbook}.yml {why}" in said(done)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from ansible import context
 from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
@@ -210,6 +211,40 @@ def test_what_a_role_registers_is_no_misspelt_input(validate, collection):
     (collection / "roles" / "engine" / "tasks" / "main.yml").write_text(tasks, encoding="utf-8")
     assert not validate({"engine_result": {}}).get("failed")
     assert validate({"engine_rsult": {}}).get("failed")
+
+
+@pytest.fixture
+def started(monkeypatch, collection):
+    """Has ansible-playbook started playbooks of the collection, or others."""
+
+    def start(*playbooks):
+        names = [str(collection / name) if "/" not in name and name.endswith(".yml") else name for name in playbooks]
+        monkeypatch.setattr(context, "CLIARGS", {"args": names})
+
+    return start
+
+
+def test_tags_are_the_names_of_the_roles(validate, started):
+    started("site.yml")
+    for tags in (["all"], ["engine", "always"], ["tagged"], ["never"]):
+        assert not validate({"ansible_run_tags": tags, "ansible_skip_tags": ()}, tagged=True).get("failed")
+    with pytest.raises(AnsibleActionFail, match=r"has the tag 'engin'; did you mean engine\?; its tags are engine\."):
+        validate({"ansible_run_tags": ["engin"], "ansible_skip_tags": ()}, tagged=True)
+    with pytest.raises(AnsibleActionFail, match=r"has the tag 'x' or 'engine_extra'; its tags are engine\. Nothing"):
+        validate({"ansible_run_tags": ["all"], "ansible_skip_tags": ["x", "engine_extra"]}, tagged=True)
+    assert not validate({"ansible_run_tags": ["engin"]}).get("failed")
+
+
+@pytest.mark.parametrize("playbooks", [["/srv/fleet/site.yml"], ["site.yml", "own.yml"], []])
+def test_a_playbook_of_the_user_may_have_tags_of_its_own(validate, started, playbooks):
+    started(*playbooks)
+    assert not validate({"ansible_run_tags": ["own"]}, tagged=True).get("failed")
+
+
+def test_a_playbook_of_the_collection_by_its_name(validate, started):
+    started("gpuready.bootstrap.site")
+    with pytest.raises(AnsibleActionFail, match=r"no task of gpuready\.bootstrap\.site has the tag 'own'"):
+        validate({"ansible_run_tags": ["own"]}, tagged=True)
 
 
 def test_a_secret_never_shows(validate):
