@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +31,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.role_inputs imp
     PROVIDER,
     SHARED_PREFIX,
     Role,
+    unreadable_file,
 )
 
 try:  # Where a value was written down; no public interface to it yet
@@ -98,6 +99,26 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return value
+
+
+def readable(value: Any, template: Callable[[Any], Any]) -> Any:
+    """A value without the parts whose files cannot be read; None where nothing of it is left. As `plain` otherwise."""
+    if isinstance(value, Mapping):
+        parts = {key: readable(item, template) for key, item in value.items()}
+        return {key: part for key, part in parts.items() if part is not None}
+    if isinstance(value, (list, tuple)):
+        return [part for part in (readable(item, template) for item in value) if part is not None]
+    try:
+        return plain(template(value))
+    except AnsibleError as error:
+        if unreadable_file(str(error)):
+            return None
+        raise
+
+
+def uncomputed(error: AnsibleError) -> str:
+    """Why a value cannot be computed, in words."""
+    return unreadable_file(str(error)) or f"its value cannot be computed: {error}"
 
 
 def third_party(templar: Any, variables: Mapping[str, Any]) -> bool:
@@ -273,7 +294,7 @@ class ActionModule(ActionBase):
                 # A default may need facts or the role's own vars; a user's value may need facts. Both come later.
                 # What the specification has against it is said once, of its own variables.
                 if by_user and not NEEDS_FACTS.search(str(error)) and DEV_LOOKUP not in str(error):
-                    problems.append(Problem(name, role.name, f"its value cannot be computed: {error}", origin_of(raw)))
+                    problems.append(Problem(name, role.name, uncomputed(error), origin_of(raw)))
                 continue
             count += 1
             text = wrong_value(name, option, value)
@@ -289,7 +310,8 @@ class ActionModule(ActionBase):
         problems: list[Problem] = []
         given: dict[str, Any] = {}
         mine = [name for name in dev_names(variables) if name not in known]
-        # localhost for saved snapshots, which is no host of the inventory, lacks what values are computed from
+        # What no role of this run reads: its file may be elsewhere, and localhost for saved snapshots, which is no host
+        # of the inventory, lacks what it is computed from
         needed = any(DEV_LOOKUP in str(raw) for role in wanted for raw in role.defaults.values())
         host = variables.get("inventory_hostname")
         outside = host not in variables.get("groups", {}).get("all", [host])
@@ -297,11 +319,9 @@ class ActionModule(ActionBase):
             try:
                 given[name] = plain(templar.template(variables[name]))
             except AnsibleError as error:
-                foreign = not needed and outside
+                foreign = not needed and (outside or unreadable_file(str(error)))
                 if not foreign and not NEEDS_FACTS.search(str(error)):
-                    problems.append(
-                        Problem(name, "", f"its value cannot be computed: {error}", origin_of(variables[name]))
-                    )
+                    problems.append(Problem(name, "", uncomputed(error), origin_of(variables[name])))
         found = dev_spec.mistakes(given)
         if not found and len(given) == len(mine):
             targets = self._dev_targets(wanted, variables, bool(mine))

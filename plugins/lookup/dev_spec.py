@@ -39,6 +39,13 @@ options:
         none. Use it with C(query).
     type: bool
     default: false
+  unreadable:
+    description:
+      - What becomes of a value that is read from a file on the controller, such as a public key, where the file cannot
+        be read. V(leave_out) goes on without it, with a warning, for whoever only looks at hosts.
+    type: str
+    choices: [refuse, leave_out]
+    default: refuse
 """
 
 EXAMPLES = r"""
@@ -65,9 +72,16 @@ from typing import Any
 from ansible.errors import AnsibleError, AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible.utils.display import Display
-from ansible_collections.gpuready.bootstrap.plugins.action.validate_inputs import origin_of, plain, third_party
+from ansible_collections.gpuready.bootstrap.plugins.action.validate_inputs import (
+    origin_of,
+    plain,
+    readable,
+    third_party,
+    uncomputed,
+)
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env import spec
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.schema import PREFIX, names, values_along
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.role_inputs import unreadable_file
 
 SHARED_PROXY = "gpuready_mirror_proxy"
 
@@ -119,9 +133,11 @@ class LookupModule(LookupBase):
             return plain(self._templar.template(variables[name]))
         except AnsibleError as error:
             where = origin_of(variables[name])
-            raise AnsibleLookupError(
-                f"{name}: its value cannot be computed: {error}{f' [{where}]' if where else ''}"
-            ) from error
+            text = f"{name}: {uncomputed(error)}{f' [{where}]' if where else ''}"
+            if self.get_option("unreadable") == "leave_out" and unreadable_file(str(error)):
+                display.warning(f"{text}. Nothing is changed, so it is left out.")
+                return readable(variables[name], self._templar.template)
+            raise AnsibleLookupError(text) from error
 
     @staticmethod
     def _message(wrong: list[str], variables: Mapping[str, Any]) -> str:

@@ -18,6 +18,8 @@ SHARED_PREFIX = "gpuready_"
 # What an inventory says of a rented machine (the inventory plugin ssh_commands does); no role takes it for an input
 PLATFORM, PROVIDER = "gpuready_platform", "gpuready_provider"
 ROOT = Path(__file__).resolve().parents[2]  # of the collection
+# In the error of the lookup `file`, which may stand in that of another one
+UNREADABLE = re.compile(r"Unable to access the file '([^']*)'")
 
 
 class Role(NamedTuple):
@@ -92,6 +94,16 @@ def given_out(root: Path) -> frozenset[str]:
     """What roles give out, such as docker_engine_repository or readiness_result: no inputs, and not misspelt."""
     registered = _found(root, r"^ +register: (\w+)", "roles/*/tasks/*.yml")
     return _found(root, r"^(\w+):", "roles/*/vars/main.yml") | registered
+
+
+def unreadable_file(error: str) -> str:
+    """What to do about the file that a value is read from and that cannot be read; empty for any other error."""
+    found = UNREADABLE.search(error)
+    if not found:
+        return ""
+    key = found[1].endswith(".pub")
+    thing, cure = ("public key", "make it with ssh-keygen -t ed25519") if key else ("file", "make it")
+    return f"the {thing} {found[1]} cannot be read on the machine that runs Ansible; {cure}, or name another file"
 
 
 def _found(root: Path, pattern: str, *globs: str) -> frozenset[str]:

@@ -133,3 +133,20 @@ def test_an_unknown_tag_is_refused(playbook: str, options: list[str], why: str) 
     done = run(playbook, "-i", "box,", *options)
     assert done.returncode == 2 and "Nothing was changed." in said(done) and "ok=0 " in done.stdout, said(done)
     assert f"no task of playbooks/{playbook}.yml {why}" in said(done)
+
+
+def test_a_missing_public_key_is_one_sentence(tmp_path: Path) -> None:
+    done = run("site", "-i", "inventories/sample", HOME=str(tmp_path))
+    assert done.returncode == 2, said(done)
+    place = "[inventories/sample/group_vars/all.yml:3]"
+    want = f"dev_ssh_authorized_keys: the public key {tmp_path}/.ssh/id_ed25519.pub cannot be read on the machine that"
+    line = next(line for line in said(done).splitlines() if line.startswith("  - "))
+    assert want in line and "ssh-keygen" in line and line.endswith(place), line
+    assert "lookup" not in said(done)
+
+
+def test_readiness_needs_no_public_key(tmp_path: Path) -> None:
+    done = run("readiness", "-i", "inventories/sample", "-e", f"gpuready_report_dir={tmp_path}", HOME=str(tmp_path))
+    assert done.returncode == 0 and "failed=0" in done.stdout, said(done)
+    warning = next(line for line in said(done).splitlines() if line.startswith("[WARNING]: dev_ssh_authorized_keys: "))
+    assert "id_ed25519.pub cannot be read" in warning and "it is left out" in warning

@@ -361,6 +361,26 @@ def test_a_misspelt_variable_in_the_specification_is_refused(validate):
     assert text.startswith("its value cannot be computed: 'hve_it' is undefined")
 
 
+NO_KEY = "{{ lookup('file', '/nowhere/id.pub') }}"
+
+
+def test_a_file_that_cannot_be_read_is_one_sentence(validate, making):
+    result = validate({"engine_url": trust_as_template("{{ lookup('file', '/nowhere/url') }}")})
+    assert texts(result)["engine_url"] == (
+        "the file /nowhere/url cannot be read on the machine that runs Ansible; make it, or name another file"
+    )
+    making("")
+    result = validate({"dev_ssh": {"authorized_keys": [trust_as_template(NO_KEY)]}}, roles=["engine_extra"])
+    assert texts(result)["dev_ssh"] == (
+        "the public key /nowhere/id.pub cannot be read on the machine that runs Ansible; make it with ssh-keygen -t "
+        "ed25519, or name another file"
+    )
+
+
+def test_a_file_that_no_role_of_the_run_reads_may_be_missing(validate):
+    assert not validate({"dev_ssh": {"authorized_keys": [trust_as_template(NO_KEY)]}}, roles=["engine"]).get("failed")
+
+
 def test_localhost_beside_the_inventory_lacks_what_values_are_computed_from(validate, making):
     variables = {"dev_tmux": trust_as_template("{{ inventory_dir }}")}
     assert validate({**variables, "groups": {"all": ["box"]}})["failed"]

@@ -23,6 +23,15 @@ HEX = "0123456789abcdef" * 4
 PLAN = {"choices": [{"id": "cuda_image", "value": "nvidia/cuda:13.0.3-cudnn-devel-ubuntu24.04"}]}
 
 
+def trusted(value):
+    """Texts as those of an inventory, which Ansible evaluates."""
+    if isinstance(value, dict):
+        return {key: trusted(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [trusted(item) for item in value]
+    return trust_as_template(value) if isinstance(value, str) else value
+
+
 @pytest.fixture
 def look(documentation):
     # what Ansible's loader of plugins does: the options are those of the documentation
@@ -86,6 +95,35 @@ def test_the_origin_is_the_file_and_line(look, tmp_path):
 def test_a_template_that_cannot_be_worked_out_is_named(look):
     with pytest.raises(AnsibleError, match=r"dev_tmux: its value cannot be computed: 'hve_it' is undefined"):
         look({**RIGHT, "dev_tmux": trust_as_template("{{ hve_it }}")})
+
+
+NO_KEY = "{{ lookup('file', '/nowhere/id.pub') }}"
+
+
+@pytest.mark.parametrize(
+    ("variables", "left"),
+    [
+        ({"dev_ssh_authorized_keys": [NO_KEY]}, {}),
+        ({"dev_ssh": {"authorized_keys": [KEY, NO_KEY], "publish": 2200}}, {"authorized_keys": [KEY], "publish": 2200}),
+        ({"dev_ssh_authorized_keys": NO_KEY, "dev_ssh_publish": 2200}, {"publish": 2200}),
+    ],
+)
+def test_a_key_that_cannot_be_read_is_left_out_where_nothing_is_changed(look, monkeypatch, variables, left):
+    said = []
+    monkeypatch.setattr(dev_spec.display, "warning", said.append)
+    given = trusted(variables)
+    assert look(given, target="files", unreadable="leave_out") == [normalise({"ssh": left})]
+    (text,) = said
+    assert "the public key /nowhere/id.pub cannot be read on the machine that runs Ansible" in text
+    assert text.endswith("Nothing is changed, so it is left out.")
+    with pytest.raises(AnsibleError, match=r"^dev_ssh\w*: the public key /nowhere/id\.pub cannot be read "):
+        look(given, target="files")
+
+
+def test_another_mistake_is_never_left_out(look):
+    given = trusted({"dev_ssh_authorized_keys": [NO_KEY, "{{ nobody }}"]})
+    with pytest.raises(AnsibleError, match="'nobody' is undefined"):
+        look(given, target="files", unreadable="leave_out")
 
 
 @pytest.mark.parametrize("target", ["inplace", "files"])
