@@ -193,14 +193,16 @@ def test_every_file_of_ours_exists(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ENGLISH, ids=name)
-def test_every_tag_and_role_exists(path: Path) -> None:
+def test_every_tag_exists(path: Path) -> None:
     tags = set(re.findall(r"tags: \[(\w+)\]", (ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8")))
     used = {tag for text in texts(path) for found in re.findall(r"--tags ([\w,]+)", text) for tag in found.split(",")}
     assert used - tags == set()
-    included = {
-        role for text in texts(path) for role in re.findall(r"include_role -a name=gpuready\.bootstrap\.(\w+)", text)
-    }
-    assert included - set(ROLES) == set()
+
+
+@pytest.mark.parametrize("path", list(PAGES), ids=name)
+def test_roles_are_run_by_playbooks(path: Path) -> None:
+    """`ansible -m include_role` prints the results of all tasks, hundreds of lines of facts among them."""
+    assert [text for text in PAGES[path].blocks if re.search(r"-m \S*(?:include|import)_role", text)] == []
 
 
 @pytest.mark.parametrize("path", ENGLISH, ids=name)

@@ -18,6 +18,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 DIGEST = (PROJECT / "molecule" / "ssh_access" / "files" / "ssh_digest.sh").read_text()
 DROP_IN = "/etc/ssh/sshd_config.d/00-gpuready.conf"
 PASSWORD = "sandbox"
+SHORT = 60  # lines: what a person reads
 OWN_KEY = (PROJECT / ".sandbox" / "id_ed25519.pub").read_text().strip()
 
 
@@ -116,6 +117,17 @@ def test_a_key_opens_and_a_password_does_not(machine: Machine, key: Path) -> Non
     keys = machine.host.file("/home/ada/.ssh/authorized_keys")
     assert (keys.user, keys.mode, keys.content_string) == ("ada", 0o600, public(key) + "\n")
     assert (machine.host.file("/home/ada/.ssh").user, machine.host.file("/home/ada/.ssh").mode) == ("ada", 0o700)
+
+
+@pytest.mark.one_host
+def test_the_playbook_does_the_same_in_few_lines(machine: Machine, key: Path) -> None:
+    wanted = {"ssh_access_accounts": [{"name": "ada", "keys": [public(key)]}]}
+    run = machine.play("playbooks/ssh_access.yml", **wanted)
+    assert (run.rc, run.changed) == (0, ["Present | Let the keys in"]), run.output[-3000:]
+    assert len(run.output.splitlines()) < SHORT and "gpu_host" not in run.output, run.output
+    assert machine.sh("cat /home/ada/.ssh/authorized_keys") == public(key)
+    again = machine.play("playbooks/ssh_access.yml", **wanted)
+    assert (again.rc, again.changed) == (0, []), again.output[-3000:]
 
 
 def test_the_open_session_survives_the_reload(machine: Machine) -> None:

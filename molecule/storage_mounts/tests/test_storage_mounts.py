@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / ".collections"))
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _storage_entry
 
 FSTAB = "/etc/fstab"
+SHORT = 60  # lines: what a person reads
 SECRET = "AQDsandboxSecretKeyOfCeph0123456789abcdef=="
 
 
@@ -93,6 +94,16 @@ def test_a_disk_with_folders_and_a_bind(machine: Machine) -> None:
 
 
 @pytest.mark.one_host
+@pytest.mark.one_host
+def test_the_playbook_mounts_and_takes_back(machine: Machine) -> None:
+    run = machine.play("playbooks/storage_mounts.yml", storage_mounts_list=[disk(machine)])
+    assert run.rc == 0 and machine.rc("mountpoint -q /data") == 0, run.output[-3000:]
+    again = machine.play("playbooks/storage_mounts.yml", storage_mounts_list=[disk(machine)])
+    assert (again.rc, again.changed) == (0, []) and len(again.output.splitlines()) < SHORT, again.output
+    gone = machine.play("playbooks/storage_mounts.yml", storage_mounts_state="absent")
+    assert gone.rc == 0 and fstab(machine) == before(machine), gone.output[-3000:]
+
+
 def test_what_is_in_use_stays_mounted(machine: Machine) -> None:
     settled(machine, storage_mounts_list=[disk(machine)])
     machine.sh("systemd-run --unit=user --collect --working-directory=/data sleep 300")
