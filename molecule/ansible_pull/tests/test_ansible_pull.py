@@ -8,6 +8,7 @@ the road only preflight and readiness are walked, and the repository lies on the
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -33,6 +34,11 @@ def journal(host: Host) -> str:
     return str(host.check_output(f"journalctl --no-pager -o cat _SYSTEMD_INVOCATION_ID={shown(host, 'InvocationID')}"))
 
 
+def own_name(host: Host) -> str:
+    """What the machine calls itself."""
+    return str(host.check_output("uname -n"))
+
+
 def test_the_timer_waits_for_its_turn(host: Host) -> None:
     assert host.service("gpuready-pull.timer").is_enabled and host.service("gpuready-pull.timer").is_running
     assert (
@@ -51,11 +57,13 @@ def test_a_run_walks_and_leaves_its_verdict(host: Host) -> None:
     """One run: 20 s. The host is bare, so the verdict is 2, not ready, which is not enforced here."""
     assert host.run(f"systemctl start {SERVICE}").rc == 0, journal(host)
     assert (shown(host, "Result"), shown(host, "ExecMainStatus")) == ("success", "0")
-    log = journal(host)
-    assert re.search(r"^localhost +: ok=\d+ +changed=1 ", log, re.MULTILINE) and "localhost: NOT READY" in log, log
+    log, name = journal(host), own_name(host)
+    assert re.search(rf"^{name} +: ok=\d+ +changed=1 ", log, re.MULTILINE) and f"{name}: NOT READY" in log, log
+    assert "[WARNING]" not in log and "localhost" not in log, log
     assert re.search(r"^gpuready_verdict 2$", host.file(TEXTFILE).content_string, re.MULTILINE)
     assert host.file(TEXTFILE).mode == 0o644
-    assert host.file("/var/lib/gpuready/pull/reports/localhost.report.json").exists
+    report = json.loads(host.file(f"/var/lib/gpuready/pull/reports/{name}.report.json").content_string)
+    assert report["host"] == name
 
 
 def test_the_next_run_fails_where_not_ready_is_enforced_and_only_the_textfile_is_new(host: Host) -> None:
@@ -63,7 +71,7 @@ def test_the_next_run_fails_where_not_ready_is_enforced_and_only_the_textfile_is
     host.check_output(f"sed -i 's/^readiness_enforce: .*/readiness_enforce: true/' {VALUES}")
     assert host.run(f"systemctl start {SERVICE}").rc != 0
     assert (shown(host, "ActiveState"), shown(host, "ExecMainStatus")) == ("failed", "2")
-    assert re.search(r"^localhost +: .*changed=1 .*failed=1 ", journal(host), re.MULTILINE)
+    assert re.search(rf"^{own_name(host)} +: .*changed=1 .*failed=1 ", journal(host), re.MULTILINE)
     assert host.file(TEXTFILE).content_string != first
 
 
