@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +44,10 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Job:
-    """What to run, and how often: `retries` more attempts for the hosts without an answer, `wait_s` apart."""
+    """What to run, and how often: `retries` more attempts for the hosts without an answer, `wait_s` apart.
+
+    `given`: where the user has set each of `extra_vars`, such as `-e @lab.yml`; messages name that.
+    """
 
     inventory: str
     playbook: str = "site.yml"
@@ -55,6 +58,7 @@ class Job:
     retries: int = 0
     wait_s: float = 10.0
     deadline_s: float | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 class NotStartedError(Exception):
@@ -77,7 +81,7 @@ def drive(job: Job, say: Say = lambda kind, host, text: None) -> Outcome:
         while True:
             outcome.attempts += 1
             status = _attempt(job, again, outcome, say, stop)
-            again = outcome.unanswered()
+            again = outcome.again()
             if status not in ("successful", "failed") or not again or outcome.attempts > job.retries:
                 break
             say("attempt", "", f"attempt {outcome.attempts + 1} for {len(again)} host(s) in {job.wait_s:g} s")
@@ -91,8 +95,8 @@ def drive(job: Job, say: Say = lambda kind, host, text: None) -> Outcome:
 
 def _attempt(job: Job, only: list[str], outcome: Outcome, say: Say, stop: Stop) -> str:
     """One run of the playbook, for some hosts or all of the job; its status."""
-    collector = Collector(outcome, say)
     private = Path(tempfile.mkdtemp(prefix="gpuready-runner-"))
+    collector = Collector(outcome, say, lambda text: reworded(text, f"{private.name}/env/extravars", job.given))
     limit = f"@{private}/limit" if only else job.limit
     words = (["--check"] if job.check else []) + (["--limit", limit] if limit else [])
     (private / "limit").write_text("\n".join(only) + "\n", encoding="utf-8")
@@ -121,6 +125,17 @@ def _attempt(job: Job, only: list[str], outcome: Outcome, say: Say, stop: Stop) 
     blamed = any(host.error for host in outcome.hosts.values()) and not stop.status
     outcome.error = None if blamed or status == "successful" else _why(status, job, collector.heard)
     return status
+
+
+def reworded(text: str, file: str, given: Mapping[str, str]) -> str:
+    """Ansible names the file that we wrote the variables to; what they are to the user is named in its place."""
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        variable = re.match(r"\W*(\w+)", line)
+        origin = given.get(variable[1] if variable else "", "extra_vars")
+        path = rf"[^\s\['\"]*{re.escape(file)}(?::\d+)*"
+        lines[number] = origin.join(re.split(path, line))
+    return "\n".join(lines)
 
 
 def _temporary(folder: Path) -> dict[str, str]:

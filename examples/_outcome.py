@@ -24,6 +24,12 @@ USAGE, SOFTWARE, LOCKED, TIMEOUT = 64, 70, 75, 124
 BADNESS = [READY, WARNINGS, UNKNOWN, NOT_READY]
 # Without an answer about the machine: another attempt may give one
 UNANSWERED = ("failed", "unreachable", "stopped", "not_run")
+# They read inputs and facts, and change nothing: what they refuse, another attempt would refuse again
+REFUSING = (
+    "gpuready.bootstrap.validate_inputs",
+    "gpuready.bootstrap.gpu_plan",
+    "ansible.builtin.validate_argument_spec",
+)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 ERROR_LINE = re.compile(r"^\s*(?:\[?ERROR\]?[:!]?\s*)(.+)", re.MULTILINE)
 
@@ -35,11 +41,12 @@ def worst(codes: Iterable[int]) -> int:
 
 @dataclass
 class Host:
-    """One host. `done`: it got to the end of the play; `report`: its last one."""
+    """One host. `done`: it got to the end of the play; `report`: its last one; `refused`: for what its inputs are."""
 
     report: dict[str, Any] | None = None
     error: dict[str, str] | None = None
     unreachable: bool = False
+    refused: bool = False
     done: bool = False
     changed: int = 0
     attempts: int = 0
@@ -110,6 +117,12 @@ class Outcome:
     def unanswered(self) -> list[str]:
         return sorted(name for name, host in self.hosts.items() if host.verdict in UNANSWERED)
 
+    def again(self) -> list[str]:
+        """The hosts that another attempt may help. A run that a refused host has ended would end there again."""
+        ended = any(host.refused for host in self.hosts.values())
+        left = ("stopped", "not_run") if ended else ()
+        return [n for n in self.unanswered() if not self.hosts[n].refused and self.hosts[n].verdict not in left]
+
     def finish(self, status: str) -> None:
         self.status, self.ended = status, datetime.datetime.now(datetime.timezone.utc)
 
@@ -141,8 +154,13 @@ Say = Callable[[str, str, str], None]
 class Collector:
     """Receives the events of one attempt of ansible-runner and fills the outcome."""
 
-    def __init__(self, outcome: Outcome, say: Say = lambda kind, host, text: None) -> None:
-        self.outcome, self.say = outcome, say
+    def __init__(
+        self,
+        outcome: Outcome,
+        say: Say = lambda kind, host, text: None,
+        reword: Callable[[str], str] = str,
+    ) -> None:
+        self.outcome, self.say, self.reword = outcome, say, reword
         outcome.counted = False
         self.began: dict[str, tuple[float, float]] = {}  # host -> its first event, and what earlier attempts took
         self.batch: set[str] = set()  # hosts of the play that runs
@@ -184,8 +202,10 @@ class Collector:
             host.changed += 1
             self.say("changed", name, str(data.get("task", "")))
         elif kind in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
-            host.error = {"task": str(data.get("task", "")), "msg": str(result.get("msg") or kind)}
+            message = self.reword(str(result.get("msg") or kind))
+            host.error = {"task": str(data.get("task", "")), "msg": message}
             host.unreachable = kind == "runner_on_unreachable"
+            host.refused = not host.unreachable and data.get("resolved_action", data.get("task_action")) in REFUSING
             self.say("failed", name, host.error["msg"])
 
     def _seen(self, name: str, host: Host) -> None:
@@ -194,7 +214,7 @@ class Collector:
             self.reached.add(name)
             self.began[name] = (now, host.duration_s)
             host.attempts += 1
-            host.report, host.error, host.unreachable = None, None, False
+            host.report, host.error, host.unreachable, host.refused = None, None, False, False
         began, earlier = self.began[name]
         host.duration_s = earlier + now - began
         host.done = False
@@ -207,7 +227,7 @@ class Collector:
         lost = {**(data.get("failures") or {}), **(data.get("dark") or {})}
         for name in self.reached - set(lost):
             host = self.outcome.host(name)
-            host.error, host.unreachable = None, False
+            host.error, host.unreachable, host.refused = None, False, False
 
     def _listen(self, text: str) -> None:
         found = ERROR_LINE.search(ANSI.sub("", text))

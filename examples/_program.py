@@ -47,13 +47,14 @@ def job(made: Parser, arguments: argparse.Namespace, **more: Any) -> Job:
             made.error(f"playbook {playbook} does not exist here or in {PROJECT}")
         playbook = playbook.resolve()
     try:
-        extra = extra_vars(arguments.extra_var)
+        extra, given = extra_vars(arguments.extra_var), origins(arguments.extra_var)
     except (OSError, ValueError, yaml.YAMLError) as error:
         made.error(f"--extra-var: {error}")
     return Job(
         inventory=str(Path(arguments.inventory).resolve()),
         playbook=str(playbook),
         extra_vars=extra,
+        given=given,
         limit=arguments.limit,
         forks=arguments.forks,
         check=arguments.check,
@@ -77,6 +78,11 @@ def extra_vars(words: list[str]) -> dict[str, Any]:
             raise ValueError(f"{word!r} is neither KEY=VALUE, nor JSON, nor @FILE")
         found[key] = value
     return found
+
+
+def origins(words: list[str]) -> dict[str, str]:
+    """Where each variable was given: `-e`, or `-e @FILE`. The last word wins, as it does for the values."""
+    return {name: f"-e {word}" if word.startswith("@") else "-e" for word in words for name in extra_vars([word])}
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@
     .venv/bin/python examples/fleet.py -i inventories/lab [--retries N] [--json FILE] [-l GROUP] [-e KEY=VALUE ...]
 
 Hosts that could not be reached, that failed, or that a run left out are tried again; a host that was judged is not: a
-verdict is an answer. The exit status is the worst host's: 0 ready, 1 ready with warnings, 2 not ready, 3 unknown.
-docs/programs.md
+verdict is an answer. Nor is one whose inputs were refused. The exit status is the worst host's: 0 ready, 1 ready with
+warnings, 2 not ready, 3 unknown. docs/programs.md
 """
 
 from __future__ import annotations

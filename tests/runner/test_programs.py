@@ -98,6 +98,30 @@ def test_hosts_that_a_run_leaves_out_are_named(work: Work, schema: dict[str, Any
     jsonschema.validate(done.outcome, schema)
 
 
+def test_what_was_refused_is_not_tried_again(work: Work, schema: dict[str, Any]) -> None:
+    """A misspelt input does not get better by itself; the network may."""
+    options = ("--retries", "1", "--wait", "0", "--json", str(work.path / "out.json"))
+    done = work.run("fleet", *options, playbook="checked.yml", inventory="inputs.yml")
+    hosts = done.outcome["hosts"]
+    assert {name: (host["verdict"], host["attempts"]) for name, host in hosts.items()} == {
+        "failing": ("failed", 2),
+        "refused": ("failed", 1),
+    }
+    assert "did you mean readiness_enforce?" in hosts["refused"]["error"]["msg"] and done.status == 2
+    assert "lab/inputs.yml" in hosts["refused"]["error"]["msg"]
+    jsonschema.validate(done.outcome, schema)
+
+
+def test_a_refusal_names_the_file_and_the_option_that_the_user_gave(work: Work) -> None:
+    mine = work.path / "mine.yml"
+    mine.write_text("readiness_langage: zh\n", encoding="utf-8")
+    options = ("-e", f"@{mine}", "-e", "readiness_enforse=true", "--wait", "0", "--json", str(work.path / "out.json"))
+    done = work.run("fleet", *options, "-l", "failing", playbook="checked.yml", inventory="inputs.yml")
+    said = done.outcome["hosts"]["failing"]["error"]["msg"]
+    assert f"did you mean readiness_language? [-e @{mine}]" in said and "readiness_enforce? [-e]" in said, said
+    assert "extravars" not in said + done.out + done.err and done.outcome["attempts"] == 1
+
+
 # -- one host --------------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from _outcome import Collector, Host, Outcome, worst
+from _outcome import REFUSING, Collector, Host, Outcome, worst
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -156,6 +156,18 @@ def test_another_attempt_starts_anew_but_keeps_what_was_changed() -> None:
     host = outcome.hosts["gpu01"]
     assert (host.verdict, host.attempts, host.changed, host.error) == ("ready", 2, 2, None)
     assert outcome.unanswered() == []
+
+
+@pytest.mark.parametrize("action", REFUSING)
+def test_what_was_refused_is_not_tried_again_nor_what_it_held_up(action: str) -> None:
+    looked = [event("runner_on_ok", host=name) for name in ("gpu01", "gpu02", "gpu03")]
+    lost = event("runner_on_failed", host="gpu02", task_action="ansible.builtin.apt", res={"msg": "no"})
+    refused = event("runner_on_failed", task_action=action, res={"msg": "no"})
+    end = [NOBODY_LEFT, stats(failures={"gpu01": 1, "gpu02": 1})]
+    assert collect(PLAY, *looked, lost, refused, *end).again() == ["gpu02"]
+    assert collect(PLAY, *looked, lost, *end).again() == ["gpu01", "gpu02", "gpu03"]
+    mended = collect(PLAY, refused, stats(failures={"gpu01": 1}))
+    assert collect(PLAY, event("runner_on_unreachable"), stats(dark={"gpu01": 1}), outcome=mended).again() == ["gpu01"]
 
 
 def test_items_of_a_loop_are_no_tasks() -> None:

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from _program import Parser, extra_vars, main, write_json
+from _drive import reworded
+from _program import Parser, extra_vars, main, origins, write_json
 
 
 def test_variables_are_read_as_ansible_reads_them(tmp_path: Path) -> None:
@@ -23,6 +24,17 @@ def test_variables_are_read_as_ansible_reads_them(tmp_path: Path) -> None:
         "a": [1],
         "b": "x",
     }
+
+
+def test_a_message_names_what_the_user_has_written(tmp_path: Path) -> None:
+    lab = tmp_path / "lab.yml"
+    lab.write_text("dev_ssh: {port: x}\nplan_torch: y\n", encoding="utf-8")
+    given = origins([f"@{lab}", "plan_torch=z", '{"gpuready_tier": 1}'])
+    assert given == {"dev_ssh": f"-e @{lab}", "plan_torch": "-e", "gpuready_tier": "-e"}
+    file = "runner-1/env/extravars"
+    said = f"2 inputs:\n  - dev_ssh.port: no [/tmp/{file}:3]\n  - plan_torch: no [/tmp/{file}]\nsee /tmp/{file}:1:2"
+    expected = f"2 inputs:\n  - dev_ssh.port: no [-e @{lab}]\n  - plan_torch: no [-e]\nsee extra_vars"
+    assert reworded(said, file, given) == expected
 
 
 @pytest.mark.parametrize("word", ["x", "=x", "@missing", "[1]", ""])
