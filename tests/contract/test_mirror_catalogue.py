@@ -19,6 +19,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.ad
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.catalogue import builtin
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.machine import VENDORS, Machine
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import data
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight import network
 from helpers import ROOT
 
 CATALOGUE = builtin()
@@ -160,6 +161,14 @@ def test_fields_of_addresses_are_known(part: str) -> None:
         path = (service.get(part) or {}).get("path") or ""
         path.format(**known)
         assert "{cuda}" not in path or name == "torch"
+
+
+def test_publishers_that_lead_to_a_preset_are_official_and_the_preset_has_others() -> None:
+    """PRE-REPOS names gpuready_mirror_preset where one of these is out of reach."""
+    services = ("docker-ce", "cuda", "libnvidia-container")
+    assert tuple(host(SERVICES[name]["sites"]["official"]["url"]) for name in services) == network.PUBLISHERS
+    assert set(services) <= set(PRESETS["china"]["services"])
+    assert all(set(SERVICES[name]["sites"]) & set(PRESETS["china"]["sites"]) for name in services)
 
 
 def test_every_address_is_one() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
@@ -31,6 +32,8 @@ _REPOSITORY_VARIABLES = (
     ("cuda", "nvidia_driver", "nvidia_driver_repo_url"),
     ("docker", "docker_engine", "docker_engine_repo_url"),
 )
+# The publishers' own hosts, which a preset of the role mirrors replaces (in data/mirrors.yml they are official)
+PUBLISHERS = ("download.docker.com", "developer.download.nvidia.com", "nvidia.github.io")
 # kind of endpoint -> (role, inputs that name another address)
 _KINDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "apt": ("mirrors", {"mirrors_apt_url": _PLACE}),
@@ -49,6 +52,17 @@ def _error(entry: View) -> Text | str:
     return entry.text_or_none("error") or (say("HTTP status {code}", code=code) if code else entry.text("status"))
 
 
+def _another(ctx: Context, variable: str, url: str) -> Text:
+    """What to set where an address is out of reach. A preset helps where none has measured the mirrors yet."""
+    if urlsplit(url).hostname in PUBLISHERS and ctx.facts.text_or_none("mirrors.schema") is None:
+        return say(
+            "Set {variable} to a repository that this host can reach, or have a mirror chosen by "
+            "gpuready_mirror_preset (in China: china).",
+            variable=variable,
+        )
+    return say("Set {variable} to a repository that this host can reach.", variable=variable)
+
+
 def repositories(ctx: Context) -> list[Finding]:
     findings: list[Finding] = []
     listed = ctx.facts.views("network.repositories")
@@ -60,8 +74,7 @@ def repositories(ctx: Context) -> list[Finding]:
             continue
         known = [(role, var) for word, role, var in _REPOSITORY_VARIABLES if word in name.lower()]
         role, variable = known[0] if known else ("mirrors", "mirrors_apt_url")
-        text = say("Set {variable} to a repository that this host can reach.", variable=variable)
-        remedy = ctx.run.play(role, text, None, **{variable: _PLACE})
+        remedy = ctx.run.play(role, _another(ctx, variable, url), None, **{variable: _PLACE})
         error = _error(repository)
         message = say("repository {name} cannot be reached: {url}: {error}", name=name, url=url, error=error)
         evidence = repository.show("status", "http_status", "error")

@@ -6,7 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight import packages, remedies
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.preflight import (
+    network,
+    packages,
+    remedies,
+)
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Commands
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import Context
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import make_policy
@@ -285,6 +289,26 @@ def test_a_repository_names_the_variable_that_moves_it(results_of: Callable[...,
     assert "connection refused" in result["message"]
     assert "nvidia_container_toolkit_repo_url" in result["remedy"]["vars"]
     assert "-e nvidia_container_toolkit_repo_url=" in result["remedy"]["command"]
+
+
+@pytest.mark.parametrize(
+    ("url", "mirrors", "named"),
+    [
+        *((f"https://{host}/x", None, True) for host in network.PUBLISHERS),
+        ("https://nvidia.github.io/libnvidia-container", {"schema": "gpuready.mirrors/1"}, False),
+        ("https://mirror.example.com/nvidia.github.io", None, False),
+        ("file:/srv/toolkit", None, False),
+    ],
+)
+def test_a_publisher_out_of_reach_leads_to_the_mirrors(
+    results_of: Callable[..., list[dict[str, Any]]], url: str, mirrors: dict[str, str] | None, named: bool
+) -> None:
+    """Not where a preset has measured them already, nor for an address of the user's own."""
+    changes = {"network.repositories.1.status": "timeout", "network.repositories.1.url": url, "mirrors": mirrors}
+    (result,) = results_of("PRE-REPOS", changes=changes)
+    for language in ("en", "zh"):
+        said = result["remedy"]["text" if language == "en" else "text_zh"]
+        assert ("gpuready_mirror_preset" in said) is named and "nvidia_container_toolkit_repo_url" in said
 
 
 def test_a_registry_that_asks_who_one_is_answers(results_of: Callable[..., list[dict[str, Any]]]) -> None:
