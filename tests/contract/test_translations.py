@@ -10,6 +10,7 @@ import string
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -25,6 +26,27 @@ PEOPLE = {"ok", "fail", "warn", "skip", "unknown", "by_hand", "reboot", "policy_
 # those whose text is not their first argument: its place
 LATER = {"Choice": (1, 3), "RefusedError": (1,)}
 ROOMS = ("readiness", "plan")
+
+
+PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
+# what judges or plans has both languages, and is told which one to speak
+SPEAKING = ("gpuready.bootstrap.gpu_plan", "gpuready.bootstrap.gpu_readiness")
+
+
+def tasks(found: Any) -> Iterator[Any]:
+    """All mappings in a playbook, tasks in blocks among them."""
+    for part in found.values() if isinstance(found, dict) else found if isinstance(found, list) else ():
+        yield from tasks(part)
+    if isinstance(found, dict):
+        yield found
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=lambda path: path.name)
+def test_a_playbook_that_judges_or_plans_does_so_in_the_wished_language(path: Path) -> None:
+    spoken = [
+        task[name] for task in tasks(yaml.safe_load(path.read_text("utf-8"))) for name in SPEAKING if name in task
+    ]
+    assert all("gpuready_language" in arguments.get("language", "") for arguments in spoken)
 
 
 def said() -> Iterator[tuple[str, ast.expr]]:

@@ -46,7 +46,12 @@ def upgrade(folder: Path, snapshot: str, **wishes: Any) -> str:
 def test_a_wish_that_the_plan_refuses_is_the_reason(tmp_path: Path, snapshot: str) -> None:
     said = upgrade(tmp_path, snapshot, nvidia_driver_branch="111")
     assert "nothing to upgrade" not in said
-    assert "branch 111" in said and "(driver_branch)" in said and "Nothing was changed." in said
+    assert "is not planned: " in said and "branch 111" in said and "Nothing was changed." in said
+
+
+def test_a_refusal_of_the_plan_is_in_the_wished_language(tmp_path: Path) -> None:
+    said = upgrade(tmp_path, "ready_host", nvidia_driver_branch="111", gpuready_language="zh")
+    assert "未能规划" in said and "没有做任何改动" in said and "Nothing was changed" not in said
 
 
 def test_a_machine_without_a_driver_has_nothing_to_upgrade(tmp_path: Path) -> None:
