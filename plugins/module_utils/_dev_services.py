@@ -24,7 +24,8 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._dev_stages_run
     tail,
     unlink,
 )
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, redact_url
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._secrets import redact_url
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._supervisor import Supervisor, SupervisorError
 
 if TYPE_CHECKING:

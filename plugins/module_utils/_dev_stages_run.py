@@ -24,7 +24,7 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._dev_stages imp
     last_lines,
     without_secrets,
 )
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import redact_url
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._secrets import redact_url
 
 BLOCK = 1024 * 1024
 # what is read of a script's output for its last lines, bytes

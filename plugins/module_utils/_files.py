@@ -53,11 +53,6 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def redact_url(text: str) -> str:
-    """Hide user name and password in every URL of a text."""
-    return _secrets.redact_url(text)
-
-
 class FileGate:
     """Collects what one module run writes: `changed`, `paths` (written), `kept` (left alone), `diffs`."""
 

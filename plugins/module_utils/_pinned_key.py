@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.common.text.converters import to_bytes
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _openpgp as openpgp
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, redact_url, sha256
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, sha256
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._secrets import redact_url
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

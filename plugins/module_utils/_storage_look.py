@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.gpuready.bootstrap.plugins.module_utils import _files, _fstab, _storage_host
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _fstab, _secrets, _storage_host
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner, first_line
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._storage_entry import (
     PACKAGES,
@@ -36,7 +36,7 @@ def described(mounts: Sequence[dict[str, Any]], table: str) -> list[Built]:
         if twins:
             raise MountError(f"mount {built.name}: {twins[0].name} has the same name or path already")
         for number, line in _fstab.others_at(table, built.entry.path):
-            said = f"line {number} of {_fstab.PATH} is about the same path ({_files.redact_url(line)})"
+            said = f"line {number} of {_fstab.PATH} is about the same path ({_secrets.redact_url(line)})"
             raise MountError(f"mount {built.name}: {said}; take it out, or leave {built.name} out")
         found.append(built)
     return sorted(found, key=lambda built: built.entry.path.count("/"))

@@ -146,8 +146,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _pinned_key as pinned_key
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _yum_repos as yum
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError, redact_url
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._pinned_key import PinnedKey, SourceError
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._secrets import redact_url
 
 HEADER = "Managed by gpuready.bootstrap.dnf_source: changes made here are overwritten."
 

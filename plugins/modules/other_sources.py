@@ -77,8 +77,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _files
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError, redact_url
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._other_sources import switched_off
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._secrets import redact_url
 
 APT = "/etc/apt/sources.list"
 FOLDERS = {"/etc/apt/sources.list.d": (".list", ".sources"), "/etc/yum.repos.d": (".repo",)}

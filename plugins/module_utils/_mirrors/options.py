@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import redact_url
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors import proxies
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.mirror_list import OFFICIAL
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.plan import MirrorError
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._mirrors.tools import Options
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._secrets import redact_url
 
 _TEXT = {"type": "str", "default": ""}
 _LIST = {"type": "list", "elements": "str", "default": []}

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _files, _store_lock
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError, redact_url
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -331,8 +331,3 @@ def test_a_result_holds_the_diff_only_where_it_is_asked_for(root: Path) -> None:
     assert "diff" not in one.result()
     one.module._diff = True
     assert one.result()["diff"] == one.diffs
-
-
-def test_redact_url() -> None:
-    assert redact_url("a http://me:hush@x.example.org/ b") == "a http://***@x.example.org/ b"
-    assert redact_url("https://x.example.org/@scope:1") == "https://x.example.org/@scope:1"
