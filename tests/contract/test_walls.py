@@ -52,14 +52,28 @@ def test_what_runs_on_the_target_needs_only_python_and_ansible() -> None:
         assert [name for name in imported(path) if not within(name, *allowed)] == [], path
 
 
-# What the head of a lock says is computed by the module and compared on the controller: one pure part for both
-SHARES = PLUGINS / "plugin_utils" / "dev_env" / "packages.py"
+# What modules compute or refuse and the controller has to know before: one pure part for both
+SHARED = {
+    "dev_env/packages.py": "_python_lock",
+    "dev_env/shapes.py": "_proxy_url",
+    "docker_steps/configuration.py": "_proxy_url",
+    "mirror_steps/wishes.py": "_proxy_url",
+}
 
 
 def test_judging_needs_no_ansible() -> None:
     for path in sources("plugin_utils"):
         foreign = [name for name in imported(path) if within(name, "ansible", f"{COLLECTION}.module_utils")]
-        assert foreign == ([f"{COLLECTION}.module_utils"] if path == SHARES else []), path
+        part = SHARED.get(str(path.relative_to(PLUGINS / "plugin_utils")))
+        assert foreign == ([f"{COLLECTION}.module_utils"] if part else []), path
+        assert part is None or f"from {COLLECTION}.module_utils import {part} as " in path.read_text(encoding="utf-8")
+
+
+def test_what_both_sides_share_is_pure() -> None:
+    """Neither reads, asks nor runs anything: nothing of Ansible, of the system or of other modules of ours."""
+    for part in set(SHARED.values()):
+        names = list(imported(PLUGINS / "module_utils" / f"{part}.py"))
+        assert [name for name in names if within(name, "ansible", COLLECTION, "os", "subprocess", "socket")] == [], part
 
 
 def leaves(node: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-SCHEMES = ("http", "https", "socks5", "socks5h")
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _proxy_url as proxy_url
+
 # what never leaves the machine
 ALWAYS = ("localhost", "127.0.0.1", "::1")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?")
@@ -79,18 +80,9 @@ def read(wish: Mapping[str, Any] | None) -> Proxies:
 def _address(kind: str, url: str) -> str:
     if not url:
         return ""
-    shown = _shown(url)
-    if _BAD.search(url):
-        raise ProxyError(f"the {kind} proxy {shown!r} holds a blank, a quote or a sign for shells; write it as %XX")
-    try:
-        parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ProxyError(f"the {kind} proxy {shown!r} has no valid host or port") from error
-    if parts.scheme not in SCHEMES or not host:
-        raise ProxyError(f"the {kind} proxy {shown!r} is no address such as http://proxy.example.org:3128")
-    if parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ProxyError(f"the {kind} proxy {shown!r} has a path; a sign such as / in a password is written as %2F")
+    mistake = proxy_url.mistake(url)
+    if mistake:
+        raise ProxyError(f"the {kind} proxy {proxy_url.shown(url)!r} {mistake}")
     return url.rstrip("/")
 
 
@@ -110,12 +102,6 @@ def redact(text: str) -> str:
     """A text with the user name and password of every address hidden, also of one that no URL parser takes."""
     hidden = _USERINFO.sub("***@", text)
     return hidden if "://" in text else re.sub(r"^[^/\s]*:[^/\s]*@", "***@", hidden)
-
-
-def _shown(url: str) -> str:
-    """One address without what stands before its last "@", also where that holds blanks."""
-    head, mark, rest = url.rpartition("@")
-    return (head.partition("://")[0] + "://" if "://" in head else "") + "***@" + rest if mark else url
 
 
 def apart(url: str) -> tuple[str, str, str]:

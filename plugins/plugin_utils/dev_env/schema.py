@@ -24,8 +24,8 @@ NOT_SHOWN = "the value (not shown)"
 _SHOWN_CHARACTERS = 80
 # of keys whose values are never shown, as in plugins/action/validate_inputs.py
 _SECRET = re.compile(r"(^|_)(password|passphrase|secret|token|key)s?$", re.IGNORECASE)
-# user:password@ of an address
-_CREDENTIALS = re.compile(r"//[^/\s@]*@")
+# user:password@ of an address. Up to the last "@": in what is refused a password may hold any sign
+_CREDENTIALS = re.compile(r"//.*@")
 _YES, _NO = ("true", "yes", "on"), ("false", "no", "off")
 _KINDS = {"str": "a text", "int": "a whole number", "bool": "true or false", "list": "a list", "dict": "a mapping"}
 

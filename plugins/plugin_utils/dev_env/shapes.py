@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _proxy_url as proxy_url
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.schema import (
     PREFIX,
     is_secret,
@@ -63,7 +64,6 @@ TEXTS: Mapping[str, tuple[str, str]] = {
         "the name of a package, such as git or git=1:2.47.*",
     ),
     "snapshot": (r"\d{8}T\d{6}Z", "a moment such as 20261101T000000Z"),
-    "proxy": (r"(https?|socks5h?)://[^\s\"'\\<>`]+", "an address such as http://proxy.example.org:3128"),
     "url": (r"https?://[^\s\"'\\<>`@]+", "an http or https address without a password"),
     "user": (r"[a-z_][a-z0-9_-]{0,31}", "a user name of lower case letters, digits, _ and -"),
     "locale": (r"(C|POSIX|[a-z]{2,3}_[A-Z]{2})(\.[A-Za-z0-9-]+)?(@[a-z]+)?", "a locale such as C.UTF-8 or zh_CN.UTF-8"),
@@ -118,6 +118,13 @@ def _address(value: str) -> str:
     return ""
 
 
+def _proxy(value: str) -> str:
+    if value and not proxy_url.mistake(value):
+        return ""
+    example = "an address such as http://proxy.example.org:3128"
+    return f"{example}; signs such as / and @ in a password are written as %2F and %40"
+
+
 def _public_key(value: str) -> str:
     if "PRIVATE KEY" in value:
         return "a public key, and this is a private one: give the line of the file that ends in .pub"
@@ -148,7 +155,12 @@ def _ulimit(value: Any) -> str:
     return "no higher in soft than in hard" if higher else ""
 
 
-CHECKS: Mapping[str, Callable[[Any], str]] = {"address": _address, "public_key": _public_key, "ulimit": _ulimit}
+CHECKS: Mapping[str, Callable[[Any], str]] = {
+    "address": _address,
+    "proxy": _proxy,
+    "public_key": _public_key,
+    "ulimit": _ulimit,
+}
 
 
 def wanted(shape: str, value: Any) -> str:
@@ -197,4 +209,5 @@ def _single(path: str, name: str, option: Mapping[str, Any], value: Any) -> Iter
         return
     must = wanted(shape, value)
     if must:
+        value = proxy_url.shown(value) if shape == "proxy" else value
         yield f"{path}: {shown(value, is_secret(name, option))} must be {must}"

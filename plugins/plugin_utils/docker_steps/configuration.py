@@ -9,8 +9,8 @@ import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _proxy_url as proxy_url
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, say
 
 File = dict[str, str]
@@ -136,11 +136,11 @@ def mistakes(inputs: Mapping[str, Any]) -> Iterator[Text]:
             yield say("docker_engine_proxies knows http, https and no_proxy, not {name}", name=name)
     for name in ("http", "https"):
         url = str(inputs["proxies"].get(name) or "")
-        if url and not _is_proxy(url):
+        if url and proxy_url.mistake(url):
             yield say(
                 "{url} in docker_engine_proxies is no address such as http://proxy.example.org:3128; signs such as / "
                 "and @ in a password are written as %2F and %40",
-                url="***@" + url.rpartition("@")[2] if "@" in url else url,
+                url=proxy_url.shown(url),
             )
     for url in inputs["registry_mirrors"]:
         if not re.fullmatch(r"https?://[^/\s]+/?", str(url)):
@@ -153,18 +153,6 @@ def mistakes(inputs: Mapping[str, Any]) -> Iterator[Text]:
         yield say("docker_engine_version {version} is no version such as 28.5.1", version=inputs["version"])
     if inputs["data_root"] and not re.fullmatch(r"/[^/\s].*", inputs["data_root"]):
         yield say("docker_engine_data_root {path} is not the absolute path of a folder", path=inputs["data_root"])
-
-
-def _is_proxy(url: str) -> bool:
-    """Whether all readers take an address in the same way, as package_mirrors demands of its proxies."""
-    try:
-        parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        return False
-    bad = re.search(r"[\0-\x20\x7f\"'\\`$#<>]", url) or parts.netloc.count("@") > 1
-    rest = parts.path.strip("/") or parts.query or parts.fragment
-    return parts.scheme in ("http", "https", "socks5", "socks5h") and bool(host) and not bad and not rest
 
 
 def _pool(pool: Any) -> Iterator[Text]:

@@ -47,15 +47,6 @@ def shown(url: Any) -> str:
     return _USERINFO.sub("***@", str(url))
 
 
-def hidden(url: str) -> str:
-    """The address of a proxy for a message. It has no path, so all before the last "@" is a name or a password,
-    whatever signs it holds, and also where the scheme was forgotten.
-    """
-    head, mark, rest = url.rpartition("@")
-    scheme, slashes, _rest = head.partition("://")
-    return (scheme + slashes if slashes else "") + "***@" + rest if mark else url
-
-
 def below(url: str, prefix: str) -> bool:
     """Whether an address lies at or below another one; the scheme does not matter."""
     return f"{_bare(url)}/".startswith(f"{_bare(prefix)}/")

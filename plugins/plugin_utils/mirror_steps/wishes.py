@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.module_utils import _proxy_url as proxy_url
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.addresses import (
     has_password,
-    hidden,
     is_address,
-    is_web,
     shown,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, say
@@ -34,6 +33,9 @@ MEASURE_RANGES: Mapping[str, tuple[float, float]] = {
     "max_age_hours": (1, 24 * 366),
 }
 _EXAMPLE = "https://mirror.example.org/debian"
+_PROXY = say(
+    "an http, https or socks5 address without a path; signs such as / and @ in a password are written as %2F and %40"
+)
 
 
 def _template(url: str) -> str:
@@ -241,9 +243,8 @@ def _proxy(given: _Reader) -> tuple[Mapping[str, str], tuple[str, ...], bool]:
     inner = _Reader({f"proxy.{name}": value for name, value in found.items()})
     urls = {name: inner.text(f"proxy.{name}") for name in ("http", "https")}
     for name, url in urls.items():
-        bare = url.partition("://")
-        if url and not (bare[0] in ("http", "https", "socks5", "socks5h") and is_web(f"http://{bare[2]}")):
-            inner.wrong(f"proxy.{name}", hidden(url), say("an http, https or socks5 address"))
+        if url and proxy_url.mistake(url):
+            inner.wrong(f"proxy.{name}", proxy_url.shown(url), _PROXY)
     no_proxy = found.get("no_proxy") or []
     if isinstance(no_proxy, str):
         no_proxy = [word.strip() for word in no_proxy.split(",") if word.strip()]
