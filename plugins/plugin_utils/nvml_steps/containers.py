@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import docker_unread
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.nvml_steps.machine import section
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.container.nvml import compose_line
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, names, say
@@ -86,10 +87,20 @@ def _listed(labels: Mapping[str, Any], key: str) -> list[str]:
     return [path for path in told.split(",") if path] if isinstance(told, str) else []
 
 
-def elsewhere(facts: View) -> bool:
-    """Whether processes of a container that Docker does not know hold a GPU: only device_rules can judge those."""
-    found = section(facts, "processes").get("gpu") or []
-    return any(one.get("container") and not one.get("container_name") for one in found)
+def unjudged(facts: View) -> bool:
+    """Whether there may be containers at risk that the facts cannot judge, but device_rules, which looks into each.
+
+    Processes of a container that Docker does not know hold a GPU; or Docker gave no answer, in all or for a container.
+    """
+    docker, found = section(facts, "docker"), section(facts, "processes").get("gpu") or []
+    elsewhere = any(one.get("container") and not one.get("container_name") for one in found)
+    unread = docker_unread.unread({"docker": docker, "services": section(facts, "services")})
+    return elsewhere or bool(unread) or any(_is_undescribed(one) for one in docker.get("containers") or [])
+
+
+def _is_undescribed(container: Mapping[str, Any]) -> bool:
+    """Whether Docker listed a running container and could not be asked for more: it may have a GPU."""
+    return container.get("state") == "running" and (container.get("gpu") or {}).get("requested") is None
 
 
 def left(candidates: Sequence[Container], looked: Mapping[str, Any]) -> list[Container]:

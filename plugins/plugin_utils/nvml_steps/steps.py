@@ -168,7 +168,7 @@ class _Steps:
         return {
             "at_risk": [one.name for one in self.at_risk],
             "at_risk_message": self._say(containers.sentence(self.at_risk, self.cure.advice)) if self.at_risk else "",
-            "elsewhere": host and containers.elsewhere(self.facts),
+            "unjudged": host and containers.unjudged(self.facts),
             "vulnerable": [one.name for one in left],
             "message": self._say(containers.sentence(left, self.cure.advice)) if left else "",
             "recreate": containers.to_recreate(self.candidates, self._named()) if self.policy == "recreate" else [],
@@ -198,4 +198,4 @@ def _todo(found: Mapping[str, Any]) -> bool:
     due = (
         found["refusal"] or found["kernel"] or found["undo"] or found["restart"] or found["recreate"] or found["notes"]
     )
-    return bool(due or not right or found["at_risk"] or found["elsewhere"])
+    return bool(due or not right or found["at_risk"] or found["unjudged"])

@@ -84,8 +84,16 @@ def heal_or_recreate(ctx: Context, container: View) -> Remedy:
 
 
 def _with_gpu(ctx: Context) -> list[View]:
+    """Running containers with a GPU, and those of which that is not known: `_each` finds these unknown."""
     running = [item for item in ctx.facts.views("docker.containers") if item.text("state") == "running"]
-    return [item for item in running if item.flag("gpu.requested")]
+    return [item for item in running if not _is_without(item)]
+
+
+def _is_without(container: View) -> bool:
+    try:
+        return not container.flag("gpu.requested")
+    except UnmeasuredError:
+        return False
 
 
 def _container_names(containers: list[View]) -> Text | str:
@@ -97,6 +105,7 @@ def _each(items: list[View], judge: Callable[[View], Finding | None]) -> list[Fi
     findings: list[Finding] = []
     for item in items:
         try:
+            item.flag("gpu.requested")
             finding = judge(item)
         except UnmeasuredError as gap:
             finding = unknown(say("not measured: {path}", path=gap.path), entity=item.text_or_none("name"))

@@ -49,15 +49,38 @@ def test_a_container_from_before_the_cgroupfs_driver_is_still_in_a_unit() -> Non
 
 def test_what_was_not_read_is_no_risk() -> None:
     assert containers.at_risk(View({})) == []
-    assert not containers.elsewhere(View({}))
+    assert not containers.unjudged(View({}))
 
 
 def test_containers_of_other_engines_are_noticed_by_their_processes() -> None:
     ours = {"container": "a" * 64, "container_name": "train"}
     host = {"container": None, "container_name": None}
     theirs = {"container": "b" * 64, "container_name": None}
-    assert not containers.elsewhere(View({"processes": {"gpu": [ours, host]}}))
-    assert containers.elsewhere(View({"processes": {"gpu": [ours, theirs]}}))
+    assert not containers.unjudged(View({"processes": {"gpu": [ours, host]}}))
+    assert containers.unjudged(View({"processes": {"gpu": [ours, theirs]}}))
+
+
+@pytest.mark.parametrize(
+    ("gpu", "more", "asked"),
+    [
+        ({"requested": None}, {}, True),
+        ({"requested": None}, {"state": "exited"}, False),
+        ({"requested": False}, {}, False),
+        ({}, {}, False),
+    ],
+)
+def test_a_container_that_docker_did_not_describe_is_looked_at(gpu: Named, more: Named, asked: bool) -> None:
+    """Whether it has a GPU is not known, and not known is not safe: device_rules looks into it."""
+    unread = {**container("unread", **{"via": None, "rules_ok": None, "missing": [], **gpu}), **more}
+    assert containers.unjudged(View(with_containers(unread))) == asked
+
+
+def test_containers_of_an_engine_that_gives_no_answer_are_looked_at() -> None:
+    silent = with_containers(docker__reachable=False, docker__error="timed out")
+    silent["services"] |= {"docker.service": {"load": "loaded", "active": "active", "enabled": "enabled"}}
+    assert containers.unjudged(View(silent))
+    silent["services"] |= {"docker.service": {"load": "loaded", "active": "inactive", "enabled": "enabled"}}
+    assert not containers.unjudged(View(silent))
 
 
 def sentence(*found: Named) -> str:

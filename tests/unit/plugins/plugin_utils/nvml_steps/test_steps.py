@@ -238,6 +238,21 @@ def test_containers_at_risk_are_named_until_they_are_protected() -> None:
     assert (after["vulnerable"], after["message"], after["at_risk"]) == ([], "", ["job"])
 
 
+def test_a_container_that_docker_did_not_describe_is_left_to_device_rules() -> None:
+    job = container("job", requested=None, via=None, rules_ok=None, missing=[])
+    found = ask(with_containers(job))
+    assert found["todo"] and found["unjudged"] and found["at_risk"] == []
+    told = {
+        "id": job["id"],
+        "name": "job",
+        "scope": f"docker-{job['id']}.scope",
+        "reason": "its rules lack /dev/nvidia0",
+    }
+    loses = ask(with_containers(job), looked={"containers": [{**told, "verdict": "loses"}]})
+    assert loses["vulnerable"] == ["job"] and "its rules lack /dev/nvidia0" in loses["message"]
+    assert ask(with_containers(job), looked={"containers": [{**told, "verdict": "keeps"}]})["vulnerable"] == []
+
+
 def test_old_engines_are_advised_to_take_the_runtime() -> None:
     data = with_containers(container("job"), docker__version="20.10.24")
     assert "--runtime nvidia" in ask(data)["message"] and "nvidia.com/gpu" not in ask(data)["message"]
@@ -261,7 +276,7 @@ def test_wrong_inputs_are_value_errors() -> None:
 
 def test_what_was_not_read_is_not_acted_upon() -> None:
     found = steps.steps({"scope": "host", "os": {}}, {})
-    assert found["link"] == found["kernel"] == "" and found["at_risk"] == [] and not found["elsewhere"]
+    assert found["link"] == found["kernel"] == "" and found["at_risk"] == [] and not found["unjudged"]
 
 
 def test_the_way_back_gives_back_what_was_noted() -> None:

@@ -284,3 +284,30 @@ def test_one_container_that_cannot_be_judged_does_not_hide_another(
     broken = {**first, "name": "broken", "gpu": {**first["gpu"], "rules_ok": False}}
     found = results_of("CTR-NVML-SURVIVE", changes={"docker.containers": [blind, broken, first]})
     assert [(r["entity"], r["status"]) for r in found] == [("blind", "unknown"), ("broken", "fail")]
+
+
+@pytest.mark.parametrize(
+    ("check", "changes"),
+    [
+        ("CTR-NVML-SURVIVE", {}),
+        ("CTR-NVML-SURVIVE", {"docker.cgroup_driver": "cgroupfs"}),
+        ("CTR-NVML-LOST", {}),
+    ],
+)
+def test_a_container_that_docker_did_not_describe_is_unknown_and_hides_no_other(
+    snapshot: Callable[..., dict[str, Any]],
+    results_of: Callable[..., list[dict[str, Any]]],
+    check: str,
+    changes: dict[str, Any],
+) -> None:
+    """As the listing alone tells of it: whether it has a GPU is null (docker_api.listed_container)."""
+    good = snapshot()["docker"]["containers"][0]
+    request = {"requested": None, "via": None, "devices": [], "rules_ok": None, "missing": [], "scope": None}
+    unread = {**good, "name": "unread", "privileged": None, "probe": None, "gpu": request}
+    broken = {**good, "name": "broken", "gpu": {**good["gpu"], "rules_ok": False}}
+    broken["probe"] = {"rc": 17, "count": None, "message": None}
+    broken["probe"] = broken["probe"] if check == "CTR-NVML-LOST" else good["probe"]
+    found = results_of(check, changes={"docker.containers": [unread, broken], **changes})
+    assert [(r["entity"], r["status"]) for r in found] == [("unread", "unknown"), ("broken", "fail")]
+    (alone,) = results_of(check, changes={"docker.containers": [unread], **changes})
+    assert (alone["entity"], alone["status"]) == ("unread", "unknown")
