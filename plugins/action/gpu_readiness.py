@@ -14,7 +14,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import readiness_files
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import readiness_files, role_inputs
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import diff
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import DevWish, Stage
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.policy import make_policy
@@ -177,12 +177,9 @@ def _policy(host: str, args: Mapping[str, Any]) -> Policy:
 
 
 def _refuse_without_image(facts: Mapping[str, Any]) -> None:
-    """Nothing is pulled, so that there is no image to take where none is named."""
-    if "smoke" in (facts.get("active") or ()) and not facts.get("smoke_image"):
-        raise AnsibleActionFail(
-            "the check smoke is asked for (readiness_active_checks) without an image; name one that is on the host"
-            " (readiness_smoke_image)"
-        )
+    wrong = role_inputs.without_image(facts.get("active"), facts.get("smoke_image"))
+    if wrong:
+        raise AnsibleActionFail(f"{wrong} (readiness_smoke_image)")
 
 
 def _note_skew(snapshot: Mapping[str, Any], began: datetime.datetime, ended: datetime.datetime) -> None:

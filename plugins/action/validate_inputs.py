@@ -228,6 +228,8 @@ class ActionModule(ActionBase):
         problems += found
         count += judged
         problems += self._judge_fleet(variables)
+        if "readiness" in wanted:
+            problems += self._judge_active_checks(roles["readiness"], variables)
 
         result.update(changed=False, checked_roles=wanted, count=count)
         if problems:
@@ -352,6 +354,20 @@ class ActionModule(ActionBase):
             Problem(name, "", text, origin_of(variables[name], keys[name]))
             for name, text in fleet.problems(values, effective)
         ]
+
+    def _judge_active_checks(self, role: Role, variables: Mapping[str, Any]) -> list[Problem]:
+        """What the role would refuse when all has been changed, at the end of the road."""
+        asked, name = "readiness_active_checks", "readiness_smoke_image"
+        if asked not in variables:
+            return []
+        available = {**role.defaults, **variables}
+        templar = self._templar.copy_with_new_env(available_variables=available)
+        try:
+            state, active, image = (plain(templar.template(available[one])) for one in ("readiness_state", asked, name))
+        except AnsibleError:
+            return []  # they need facts
+        text = role_inputs.without_image(active, image) if state == "present" else ""
+        return [Problem(name, role.name, f"{text} (role {role.name})", origin_of(variables[asked]))] if text else []
 
     def _dev_targets(self, wanted: list[Role], variables: Mapping[str, Any], any_given: bool) -> list[str]:
         """What the roles that read the specification make of it; without such a role what holds for each of them."""

@@ -49,6 +49,13 @@ def _role(folder: Path, loader: Any) -> Role:
     )
 
 
+def without_image(active: Any, image: Any) -> str:
+    """What is wrong with the active checks of the role readiness: nothing is pulled, so that one has to be named."""
+    if not isinstance(active, (str, list, tuple)) or "smoke" not in active or image:
+        return ""
+    return "the check smoke is asked for (readiness_active_checks) without an image; name one that is on the host"
+
+
 def reads(defaults: Mapping[str, Any]) -> dict[str, frozenset[str] | None]:
     """All words of a default, and of the role's other defaults that it names: more than its variables, never fewer.
 

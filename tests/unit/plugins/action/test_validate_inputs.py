@@ -428,3 +428,25 @@ def test_what_keywords_of_plays_read_has_no_effect_in_an_inventory(validate):
     assert result["failed"]
     assert "gpuready_serial: it has no effect in the inventory" in result["msg"]
     assert "gpuready_max_fail_percentage: 'most' must be a number from 0 to 100" in result["msg"]
+
+
+@pytest.fixture
+def real(validate, collection):
+    """The role readiness of this collection beside those of the small one."""
+    (collection / "roles" / "readiness").symlink_to(validate_inputs.ActionModule.root / "roles" / "readiness")
+    return lambda **variables: validate(variables, roles=["engine", "readiness"])
+
+
+def test_a_smoke_test_without_an_image_is_refused_before_anything_else(real):
+    """The role says so, too, but at the end of the road."""
+    (error,) = real(readiness_active_checks=["torch", "smoke"])["errors"]
+    assert error["variable"] == "readiness_smoke_image" and "readiness_active_checks" in error["text"]
+    image = {"readiness_smoke_image": "nvidia/cuda:13.0.3-base-ubuntu24.04"}
+    assert not real(readiness_active_checks=["torch", "smoke"], **image).get("failed")
+    assert not real(readiness_active_checks=["torch"]).get("failed")
+    # the way back judges nothing
+    assert not real(readiness_active_checks=["smoke"], readiness_state="absent").get("failed")
+    # one value with another mistake has one message
+    assert len(real(readiness_active_checks=5)["errors"]) == 1
+    # what needs facts is asked later
+    assert not real(readiness_active_checks=trust_as_template("{{ ansible_facts['gpu_host'].x }}")).get("failed")
