@@ -51,7 +51,7 @@ options:
         the plan's), C(driver_allow_change) (whether a driver that works may be replaced), C(driver_repo_url),
         C(driver_repo_base_url), C(fabric_manager) (C(auto), C(present), C(absent)), C(secure_boot) (C(stop), C(enrol)).
       - C(cuda_image), an image reference, C(12.8) or C(cu128); C(torch), a release; C(torch_cuda) (C(13.0), C(cu130),
-        C(cpu)); C(python), the version that torch has to run on.
+        C(cpu)); C(python), the version that torch has to run on; C(toolkit_version) (C(1.20.0-1)).
     type: dict
     default: {}
   refusals:

@@ -57,7 +57,7 @@ def load(path: Path) -> dict[str, Any]:
 
 def test_a_folder_is_planned_for_offline_and_a_refusal_fails_nothing(tmp_path: Path) -> None:
     folder, out = saved(tmp_path / "in", titan="machines/titanv", bare="bare_host"), tmp_path / "out"
-    done = of_folder(folder, out, "-e", "plan_torch=2.15")
+    done = of_folder(folder, out, "-e", "plan_torch=2.15", "-e", "nvidia_container_toolkit_version=1.19.1-1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert {path.name for path in out.iterdir()} == {"titan.json", "bare.json"}
     assert load(out / "titan.json")["refusal"]["rung"] == "torch_archs"
@@ -65,6 +65,8 @@ def test_a_folder_is_planned_for_offline_and_a_refusal_fails_nothing(tmp_path: P
     assert (written["host"], written["refusal"]) == ("bare", None)
     assert {item["id"] for item in written["choices"]} >= {"driver_branch", "cuda_image", "torch", "torch_index"}
     assert all(item["reason"] for item in written["choices"])
+    toolkits = [item["value"] for item in load(out / "titan.json")["choices"] if item["id"] == "toolkit"]
+    assert toolkits == ["1.19.1"], "what the road would install"
     shown = done.stdout.splitlines()
     assert any(line.startswith("titan  REFUSED  torch 2.15 has no code for") for line in shown)
     assert "1 planned, 1 refused" in shown

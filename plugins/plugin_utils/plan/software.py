@@ -43,7 +43,7 @@ def steps(
     if cards is None:
         cards = gpus.of_machine(machine)
     base = bases.make(machine, driver, cards, _month(facts))
-    yield _toolkit(machine, cards)
+    yield _toolkit(machine, cards, wishes.toolkit_version)
     image = images.wished(base, wishes.cuda_image)
     if image is not None:
         yield from _image_steps(machine, base, image)
@@ -73,7 +73,7 @@ def _month(facts: View | None) -> str | None:
     return collected[:7] if collected else None
 
 
-def _toolkit(machine: Machine, cards: tuple[gpus.Card, ...]) -> Choice:
+def _toolkit(machine: Machine, cards: tuple[gpus.Card, ...], wish: str) -> Choice:
     title = say("Container toolkit")
     if not cards:
         return Choice("toolkit", title, None, say("there is no NVIDIA GPU to give to containers"))
@@ -81,10 +81,14 @@ def _toolkit(machine: Machine, cards: tuple[gpus.Card, ...]) -> Choice:
         return Choice("toolkit", title, None, say("this is a container itself: its host gives it the GPUs"))
     table = tables.table("toolkit")
     last, row = max(table["cves"].items(), key=lambda item: version_key(item[1]["fixed"]))
+    # packages have a revision behind it
+    version = wish.partition("-")[0] or table["installed"]
     reason = say(
         "what the role nvidia_container_toolkit installs; {cve} is open before {floor}", cve=last, floor=row["fixed"]
     )
-    return Choice("toolkit", title, table["installed"], reason)
+    if version != table["installed"]:
+        reason = say("asked for; {cve} is open before {floor}", cve=last, floor=row["fixed"])
+    return Choice("toolkit", title, version, reason)
 
 
 def _image_steps(machine: Machine, base: bases.Base, image: images.Image | None) -> Iterator[Step]:

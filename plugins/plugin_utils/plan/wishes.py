@@ -23,6 +23,7 @@ class Wishes:
     driver_branch: '580'. driver_version: '580.159.03', exact. driver_packages: names in place of the plan's own.
     cuda_image: an image reference ('nvidia/cuda:12.1.1-devel-ubuntu22.04') or a CUDA version ('12.8', 'cu128').
     torch: a release ('2.11'). torch_cuda: the CUDA of its wheel ('13.0', 'cu130', 'cpu'). python: '3.12'.
+    toolkit_version: of the container toolkit's packages ('1.20.0-1'), which its role judges.
     secure_boot: what happens where modules built here would be refused ('enrol': a key of this machine is enrolled).
     driver_allow_change: whether a driver that works may be replaced by another branch.
     """
@@ -41,6 +42,7 @@ class Wishes:
     torch: str = ""
     torch_cuda: str = ""
     python: str = ""
+    toolkit_version: str = ""
 
 
 _CHOICES = {"driver_source": SOURCES, "driver_modules": MODULES, "fabric_manager": FABRIC, "secure_boot": SECURE_BOOT}

@@ -331,6 +331,23 @@ def test_the_choices_of_a_machine_and_their_order() -> None:
     assert all(item["reason"] and item["reason_zh"] and item["title"] for item in plan["choices"])
 
 
+@pytest.mark.parametrize(
+    ("wish", "version", "says"),
+    [
+        ("", "1.20.0", "what the role"),
+        ("1.20.0-1", "1.20.0", "what the role"),
+        ("1.19.1-1", "1.19.1", "asked for; "),
+        ("1.21.0~rc.1", "1.21.0~rc.1", "asked for; "),
+        # the role refuses it, unless it is told otherwise
+        ("1.17.8-1", "1.17.8", "CVE-2026-24260 is open before 1.19.1"),
+    ],
+)
+def test_the_toolkit_is_the_one_that_was_asked_for(wish: str, version: str, says: str) -> None:
+    plan = make_plan(machine(["2204"]), make_wishes({"toolkit_version": wish}))
+    (found,) = [item for item in plan["choices"] if item["id"] == "toolkit"]
+    assert found["value"] == version and says in found["reason"]
+
+
 def test_software_is_chosen_for_the_driver_that_runs_where_it_is_kept() -> None:
     """A branch stands for its newest release only where it is installed; here another one runs."""
     snapshot = json.loads((SNAPSHOTS / "sandbox_ready.json").read_text(encoding="utf-8"))
