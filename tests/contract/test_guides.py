@@ -306,7 +306,10 @@ def test_every_example_is_taken_by_the_road(tmp_path: Path) -> None:
     }
     (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": nobody}}), encoding="utf-8")
     argv = [tool("ansible-playbook"), "site.yml", "-i", str(tmp_path / "hosts.yml"), "-e", "ansible_ssh_retries=0"]
-    env = {**os.environ, "GPUREADY_PROGRESS": "off", "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
+    # Other runs from this checkout may go on beside it: no folder is shared with them, and few processes are started
+    alone = {"ANSIBLE_LOCAL_TEMP": str(tmp_path / "tmp"), "ANSIBLE_RETRY_FILES_ENABLED": "false", "ANSIBLE_FORKS": "4"}
+    plain = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+    env = {**os.environ, "GPUREADY_PROGRESS": "off", **plain, **alone}
     done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     recap = done.stdout.partition("PLAY RECAP")[2]
     wrong = {host for host in hosts if not re.search(rf"^{host} +:.* unreachable=1 +failed=0 ", recap, re.MULTILINE)}
