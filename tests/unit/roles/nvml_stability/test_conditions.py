@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ def snapshot(**gpu: Any) -> dict[str, Any]:
 
 LOSES = {"via": "hook", "rules_ok": False, "missing": ["/dev/nvidia0"]}
 PODMAN = {**snapshot(), "processes": {"gpu": [{"container": "b" * 64, "container_name": None}], "stuck": []}}
+# as Docker's listing alone tells of a container
+UNDESCRIBED = snapshot(requested=None, via=None, devices=[], rules_ok=None, missing=[])
 # snapshot, inputs, whether a reload may break something, whether device_rules is run, what it does
 TABLE: dict[str, tuple[dict[str, Any], dict[str, Any], bool, bool, str]] = {
     "right": (snapshot(), {}, False, False, "protected"),
@@ -38,6 +41,8 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, Any], bool, bool, str]] = {
     "fail": (snapshot(**LOSES), {"nvml_stability_on_vulnerable": "fail"}, True, False, "reported"),
     "recreate": (snapshot(**LOSES), {"nvml_stability_on_vulnerable": "recreate"}, True, True, "protected"),
     "podman": (PODMAN, {}, True, True, "protected"),
+    "undescribed": (UNDESCRIBED, {}, True, True, "protected"),
+    "undescribed-fail": (UNDESCRIBED, {"nvml_stability_on_vulnerable": "fail"}, True, True, "reported"),
     "podman-report": (PODMAN, {"nvml_stability_on_vulnerable": "report"}, True, True, "reported"),
 }
 
@@ -51,3 +56,40 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
 @pytest.mark.parametrize("name", TABLE)
 def test_the_policy_decides_what_is_run(printed: dict[str, dict[str, Any]], name: str) -> None:
     assert tuple(printed[name].values()) == TABLE[name][2:]
+
+
+# device_rules answers as the host says; then protect.yml, and what it has said
+GUARD = """
+- ansible.builtin.set_fact: {__nvml_stability_looked: "{{ looked }}"}
+"""
+PROTECT = """
+- block: [{ansible.builtin.include_tasks: protect.yml}]
+  rescue: [{ansible.builtin.set_fact: {said: "{{ ansible_failed_result.msg }}"}}]
+- ansible.builtin.set_fact: {printed: {said: "{{ said | default('') }}"}}
+"""
+
+
+def verdict(said: str) -> dict[str, Any]:
+    one = UNDESCRIBED["docker"]["containers"][0]
+    told = {"id": one["id"], "name": one["name"], "scope": f"docker-{one['id']}.scope", "reason": "it lacks a rule"}
+    return {"containers": [{**told, "verdict": said}], "protected": []}
+
+
+def test_a_run_that_may_protect_nothing_stops_before_a_container_loses_its_gpu(tmp_path: Path) -> None:
+    """Also one of which only device_rules can tell that it would."""
+    role = tmp_path / "roles" / "nvml_stability"
+    shutil.copytree(role_variables.PROJECT / "roles" / role.name, role)
+    (role / "tasks" / "guard.yml").write_text(GUARD)
+    (role / "tasks" / "probe.yml").write_text(PROTECT)
+    (tmp_path / "play.yml").write_text(role_variables.PLAY.format(role=role.name))
+    fail = {"nvml_stability_on_vulnerable": "fail"}
+    cases: dict[str, role_variables.Case] = {
+        "known": (snapshot(**LOSES), fail, []),
+        "loses": (UNDESCRIBED, {**fail, "looked": verdict("loses")}, []),
+        "keeps": (UNDESCRIBED, {**fail, "looked": verdict("keeps")}, []),
+        "report": (UNDESCRIBED, {"nvml_stability_on_vulnerable": "report", "looked": verdict("loses")}, []),
+    }
+    said = {name: found["said"] for name, found in role_variables.evaluate(tmp_path, role.name, cases).items()}
+    assert said["keeps"] == said["report"] == ""
+    for name in ("known", "loses"):
+        assert "lose their GPUs" in said[name] and "Nothing was changed" in said[name], said
