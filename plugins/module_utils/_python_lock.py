@@ -14,6 +14,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._secrets import redact_url
+
 SCHEMA = "gpuready.lock/1"
 PLATFORMS = {"linux": ("x86_64", "aarch64"), "x86_64": ("x86_64",), "aarch64": ("aarch64",)}
 AUTO = "auto"
@@ -21,8 +23,6 @@ PROJECT = "gpuready-lock"
 _HEAD = "# Locked with hashes by gpuready.bootstrap.python_lock. Not to be edited: change the inputs and lock again."
 _WORDS_MAX = 900
 _IDLE_HINTS = ("While the active", "The resolution failed")
-# user:password@ or token@ of an address; the shorter form is in many private indexes
-_USERINFO = re.compile(r"(?<=://)[^/\s@\"'`]+(?=@)")
 
 
 class Inputs(NamedTuple):
@@ -218,12 +218,7 @@ def torch_cuda(text: str) -> str | None:
 
 def leaks(text: str) -> str:
     """The first line of a lock that names an address, or none."""
-    return next((hidden(line.strip()) for line in text.splitlines() if "://" in line), "")
-
-
-def hidden(text: str) -> str:
-    """Without user name, password or token in any address."""
-    return _USERINFO.sub("***", text)
+    return next((redact_url(line.strip()) for line in text.splitlines() if "://" in line), "")
 
 
 # --- the resolver's words
@@ -231,7 +226,7 @@ def hidden(text: str) -> str:
 
 def words(stderr: str) -> str:
     """Why there is no lock, in at most a few sentences: the first cause, the last one, and what uv advises."""
-    text = hidden(re.sub(r"\x1b\[[0-9;]*m", "", stderr))
+    text = redact_url(re.sub(r"\x1b\[[0-9;]*m", "", stderr))
     text = text.replace(f"{PROJECT} depends on", "the requirements ask for").replace(PROJECT, "the requirements")
     text = re.sub(r" \(markers: [^\n]*\)$", "", text, flags=re.MULTILINE)
     text = re.sub(r"^(error: No solution found) when resolving dependencies.*", r"\1", text)

@@ -154,6 +154,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _python_lock as locks
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import CommandResult, Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._secrets import redact_url
 
 # of Debian's family, and of Red Hat's
 STORES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
@@ -171,9 +172,9 @@ def wrong(inputs: locks.Inputs) -> str:
         return "requirements is empty; name at least one package"
     for item in inputs.requirements:
         if not locks.name_of(item) or "\n" in item:
-            return f"{locks.hidden(item)!r} in requirements is not the name of a package; write it like numpy>=2"
+            return f"{redact_url(item)!r} in requirements is not the name of a package; write it like numpy>=2"
         if "://" in item:
-            said = locks.hidden(item)
+            said = redact_url(item)
             return f"{said!r} in requirements holds an address, which no mirror can serve; name the package alone"
     for name, value in (("python_version", inputs.python_version), ("python_below", inputs.python_below or "3.0")):
         if not _PYTHON.fullmatch(value):

@@ -129,6 +129,13 @@ def test_a_long_conflict_is_told_in_its_first_and_last_sentences() -> None:
     assert said.endswith("Pre-releases are available for `b`.") and "\n" not in said
 
 
+@pytest.mark.parametrize("password", ["s3@cret", "s3/cret", "s3:cret@"])
+def test_no_sign_in_a_password_lets_a_part_of_it_be_seen(password: str) -> None:
+    address = f"https://me:{password}@index.example.org/simple/"
+    assert "cret" not in locks.words(f"error: Failed to fetch: `{address}numpy/`\n  cause: no answer from {address}")
+    assert "cret" not in locks.leaks(f"numpy @ {address}numpy-2.3.0.tar.gz")
+
+
 def test_a_broken_network_is_told_without_credentials() -> None:
     said = locks.words(NETWORK)
     assert "s3cret" not in said and "t0ken" not in said
