@@ -38,7 +38,7 @@ def steps(snapshot: Mapping[str, Any], inputs: Mapping[str, Any], language: str 
 def reload_takes(snapshot: Mapping[str, Any]) -> bool:
     """Whether a reload of systemd would take GPUs from running containers, or may do so."""
     answers = steps(snapshot, {})
-    return bool(answers["elsewhere"] or answers["at_risk"])
+    return bool(answers["unjudged"] or answers["at_risk"])
 
 
 class _Steps:
