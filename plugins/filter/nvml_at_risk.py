@@ -31,7 +31,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: True where one is at risk, and where only M(gpuready.bootstrap.device_rules) can tell (other engines).
+  description:
+    - True where one is at risk, and where only M(gpuready.bootstrap.device_rules) can tell, as of other engines, and of
+      containers that Docker did not describe.
   type: bool
 """
 

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 _WEB = re.compile(r"https?://[^\s\"'<>\\^`|]+")
 _OTHER = re.compile(r"(?!https?:)[a-z][a-z0-9+.-]*:/[^\s\"'<>\\^`|]+")
-_USERINFO = re.compile(r"(?<=://)[^/@\s]*@")
+# Up to the last "@": a password that was not percent-encoded may hold "@" and "/". Only where no whole host and port
+# stand before the first "/": an "@" behind them is one of the path (https://HOST/@scope)
+_USERINFO = re.compile(r"(?<=://)(?!(?:\[[^\s\"'\]]*\]|[^\s\"'/@:]*)(?::\d+)?/)[^\s\"']*@")
 
 
 def is_web(value: Any) -> bool:

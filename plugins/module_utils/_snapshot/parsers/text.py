@@ -10,8 +10,9 @@ import re
 import shlex
 from typing import Any
 
-# up to the last "@": a password may hold one itself
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s\"']*@")
+# Up to the last "@": a password that was not percent-encoded may hold "@" and "/". Only where no whole host and port
+# stand before the first "/": an "@" behind them is one of the path (https://HOST/@scope)
+_CREDENTIALS = re.compile(r"(?<=://)(?!(?:\[[^\s\"'\]]*\]|[^\s\"'/@:]*)(?::\d+)?/)[^\s\"']*@")
 # tokens in a query, and the "/t/TOKEN/" of Anaconda's repositories
 _TOKENS = re.compile(
     r"(?<=[?&])((?:access_|auth_)?(?:token|password|passwd|secret|api_?key|sig(?:nature)?)=)[^&\s\"']+", re.I

@@ -134,6 +134,8 @@ KEY = "-----BEGIN {0}PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END {0}PRIVATE KEY--
     [
         ({"url": "https://alice:pa55word@mirror.example.com/simple"}, "pa55word"),
         ({"proxy": "http://bob:s3cret@proxy.example.com:3128"}, "s3cret"),
+        ({"proxy": "http://bob:s3/cr@et@proxy.example.com:3128"}, "cr@et"),
+        ({"proxy": "http://bob:s3/cr@et@proxy.example.com:3128"}, "s3/"),
         ({"token": "0123456789abcdef"}, "0123456789abcdef"),
         ({"dev_container_password": "hunter2"}, "hunter2"),
         ({"env": "HF_TOKEN=" + HF + " LANG=C"}, HF),
@@ -151,6 +153,11 @@ def test_secrets_go(data: dict[str, str], secret: str) -> None:
     assert secret not in json.dumps(clean)
     assert HIDDEN in json.dumps(clean)
     assert scrub(clean) == clean
+
+
+@pytest.mark.parametrize("host", ["mirror.example.com", "mirror.example.com:8443", "[2001:db8::5]:8443"])
+def test_a_sign_of_the_path_is_no_secret(host: str) -> None:
+    assert "/npm/@scope" in json.dumps(scrub({"url": f"https://{host}/npm/@scope"}))
 
 
 def test_numbers_and_booleans_named_like_secrets_stay() -> None:

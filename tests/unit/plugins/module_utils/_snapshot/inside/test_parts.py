@@ -58,6 +58,7 @@ def test_what_goes_wrong_is_typed_and_holds_no_values(error: Exception, status: 
     ("url", "masked"),
     [
         ("https://me:pw@host/simple?token=x#y", "https://***@host/simple"),
+        ("https://me:p/w@x@host/simple", "https://***@host/simple"),
         ("https://host/simple/", "https://host/simple/"),
         ("https://conda.example.org/t/ab-12/main", "https://conda.example.org/t/***/main"),
         ("conda-forge", "conda-forge"),

@@ -81,6 +81,8 @@ def test_masking_leaves_urls_without_credentials_alone() -> None:
     [
         ("http://me:hunter2@h/x", "http://***@h/x"),
         ("http://me:hun@ter2@h/x", "http://***@h/x"),
+        ("http://me:hun/te@r2@h:80/x", "http://***@h:80/x"),
+        ("https://h:8443/npm/@scope", "https://h:8443/npm/@scope"),
         ("a http://me:p@h and ftp://u@g/", "a http://***@h and ftp://***@g/"),
         ("https://h/x?token=hunter2&a=1", "https://h/x?token=***&a=1"),
         ("https://h/x?a=1&access_token=hunter2", "https://h/x?a=1&access_token=***"),
