@@ -46,7 +46,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - C(refusals) and C(warnings), lists of sentences. Where something is refused, all else is as without inputs.
+    - C(refusal), a text that is empty where nothing is, and C(warnings), a list of sentences. Where something is
+      refused, all else is as without inputs.
     - C(todo), whether there is anything of these, or something to measure.
     - C(measure), whether something must be measured first; C(candidates) by service, and their C(key).
     - C(settings) by option of M(gpuready.bootstrap.package_mirrors). Of the proxy only C(used) and C(no_proxy) are

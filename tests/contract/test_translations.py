@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import string
 from collections import Counter
 from collections.abc import Iterator
@@ -47,6 +48,23 @@ def test_a_playbook_that_judges_or_plans_does_so_in_the_wished_language(path: Pa
         task[name] for task in tasks(yaml.safe_load(path.read_text("utf-8"))) for name in SPEAKING if name in task
     ]
     assert all("gpuready_language" in arguments.get("language", "") for arguments in spoken)
+
+
+ROLE_FILES = sorted(path for folder in ("tasks", "vars") for path in (ROOT / "roles").glob(f"*/{folder}/*.yml"))
+# filters whose texts are in both languages, by what their documentation lists
+BILINGUAL = [
+    path.stem for path in (ROOT / "plugins" / "filter").glob("*.py") if "\n  language:\n" in path.read_text("utf-8")
+]
+
+
+@pytest.mark.parametrize("name", sorted(BILINGUAL))
+def test_a_role_has_its_refusals_in_the_wished_language(name: str) -> None:
+    for path in ROLE_FILES:
+        for call in re.findall(rf"gpuready\.bootstrap\.{name}\(([^)]*)\)", path.read_text("utf-8")):
+            role = path.relative_to(ROOT / "roles").parts[0]
+            assert call.endswith(f"{role}_language"), path
+            default = yaml.safe_load((ROOT / "roles" / role / "defaults" / "main.yml").read_text("utf-8"))
+            assert "gpuready_language" in default[f"{role}_language"]
 
 
 def said() -> Iterator[tuple[str, ast.expr]]:

@@ -205,10 +205,10 @@ class _Steps:
 
     # -- what is refused, and what is said --------------------------------------------------------------------------
     def _refusal(self, found: Mapping[str, Any]) -> str:
-        if self.mistakes:
-            return str(self.mistakes[0])
-        first = next(self._refusals(found), None)
-        return "" if first is None else str(render(first, self.language))
+        first = self.mistakes[0] if self.mistakes else next(self._refusals(found), None)
+        if first is None:
+            return ""
+        return str(render(say("{reasons}. Nothing was changed.", reasons=first), self.language))
 
     def _refusals(self, found: Mapping[str, Any]) -> Iterator[Text]:
         yield from self._other_packaging()

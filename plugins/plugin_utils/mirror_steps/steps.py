@@ -21,7 +21,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.ca
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.choice import PENDING, Choice, Chooser
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.schema import CatalogueError
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.settings import Settings
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, render
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, render, say
 
 
 def steps(snapshot: Any, inputs: Any, language: str = "en") -> dict[str, Any]:
@@ -41,10 +41,10 @@ def steps(snapshot: Any, inputs: Any, language: str = "en") -> dict[str, Any]:
         wishes = asked.Wishes()
     chooser = Chooser(table, machine, wishes)
     choices = chooser.choose()
-    refusals, warnings = _said(problems, language), _said(policy.warnings(wishes, chooser, choices), language)
+    refusal, warnings = _refusal(problems, language), _said(policy.warnings(wishes, chooser, choices), language)
     return {
-        "todo": bool(refusals or warnings or chooser.measure),
-        "refusals": refusals,
+        "todo": bool(refusal or warnings or chooser.measure),
+        "refusal": refusal,
         "warnings": warnings,
         "measure": chooser.measure,
         "key": chooser.key,
@@ -57,6 +57,11 @@ def steps(snapshot: Any, inputs: Any, language: str = "en") -> dict[str, Any]:
             **{one.service: one.urls[0] for one in choices if one.urls},
         },
     }
+
+
+def _refusal(problems: Iterable[Text], language: str) -> str:
+    reasons = ("。" if language == "zh" else ". ").join(_said(problems, language))
+    return str(render(say("{reasons}. Nothing was changed.", reasons=reasons), language)) if reasons else ""
 
 
 def _said(texts: Iterable[Text], language: str) -> list[str]:

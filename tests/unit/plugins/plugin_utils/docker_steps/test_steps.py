@@ -176,6 +176,7 @@ def test_what_cannot_work_is_refused_with_a_sentence(facts: Any, inputs: dict[st
     assert "secret" not in found["refusal"]
     chinese = steps(facts, {**INPUTS, **inputs}, "zh")["refusal"]
     assert chinese != found["refusal"]
+    assert found["refusal"].endswith(". Nothing was changed.") and chinese.endswith("。未作任何更改。")
 
 
 def test_missing_facts_refuse_nothing() -> None:

@@ -88,7 +88,7 @@ def test_other_roles_get_what_the_mirrors_role_would_set() -> None:
 )
 def test_a_mistake_shows_no_part_of_a_password(host: Make, url: str) -> None:
     """Also where it was not written as an address wants it: that is the mistake."""
-    said = str(steps(host("noble"), {"proxy": {"https": url}})["refusals"])
+    said = str(steps(host("noble"), {"proxy": {"https": url}})["refusal"])
     assert "mirrors_proxy.https: " in said
     assert not [part for part in ("secret", "cret", "se/", "me:") if part in said]
 

@@ -30,7 +30,7 @@ def test_without_any_input_everything_is_the_systems_own(host: Make) -> None:
         found = steps(host(system), {})
         assert empty(found["settings"]), system
         assert (found["measure"], found["key"], found["candidates"]) == (False, "", {})
-        assert (found["refusals"], found["warnings"], found["choices"], found["todo"]) == ([], [], {}, False)
+        assert (found["refusal"], found["warnings"], found["choices"], found["todo"]) == ("", [], {}, False)
 
 
 def test_absent_asks_nobody_and_sets_nothing(host: Make) -> None:
@@ -131,7 +131,7 @@ def test_offline_asks_nobody_and_takes_addresses_of_ones_own(host: Make) -> None
     }
     wishes |= {"huggingface": True, "third_party_registries": True}
     found = steps(host("noble"), wishes)
-    assert found["refusals"] == [] and found["candidates"] == {} and not found["measure"]
+    assert found["refusal"] == "" and found["candidates"] == {} and not found["measure"]
     assert found["settings"]["apt"]["archive"] == [f"{LAB}/ubuntu"]
     assert found["settings"]["pip"]["index_url"] == "" and found["settings"]["docker"]["registry_mirrors"] == []
 
@@ -358,7 +358,7 @@ def test_ones_own_addresses_of_the_other_tools(host: Make) -> None:
     }
     found = steps(host("noble"), {"sites": sites})
     settings = found["settings"]
-    assert found["refusals"] == []
+    assert found["refusal"] == ""
     assert settings["cargo"]["registry"] == f"sparse+{LAB}/index/"
     assert settings["conda"]["mirrored"] == {"conda-forge": [f"{LAB}/conda/conda-forge"]}
     assert settings["uv"]["indexes"][0] == {
@@ -425,7 +425,7 @@ def test_a_site_for_security_against_the_policy_is_said(host: Make) -> None:
 def test_registries_and_models_need_a_word_of_their_own(host: Make) -> None:
     for wishes in ({"sites": {"huggingface": "hf-mirror"}}, {"services": ["docker-registry"], "preset": "china"}):
         found = steps(host("noble"), wishes)
-        assert "would go to a third party" in found["refusals"][0] and empty(found["settings"])
+        assert "would go to a third party" in found["refusal"] and empty(found["settings"])
     found = steps(host("noble"), {"sites": {"huggingface": "hf-mirror"}, "huggingface": True})
     assert found["settings"]["huggingface"] == {"endpoint": "https://hf-mirror.com", "disable_xet": True}
     found = steps(host("noble"), {"preset": "china", "third_party_registries": True})
