@@ -9,9 +9,8 @@ takes no notice of a misspelt name.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +25,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import fleet, r
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env import spec as dev_spec
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.schema import names as dev_names
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.schema import values_along
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.input_names import nearest, unknown_names, unknown_tags
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.role_inputs import (
     PLATFORM,
     PROVIDER,
@@ -48,8 +48,6 @@ THIRD_PARTY = ("mirrors_third_party_registries", "gpuready_mirror_third_party_re
 SECRET = re.compile(r"(^|_)(password|passphrase|secret|token)s?$")
 SHOWN_CHARACTERS = 80
 TEXTS = ("str", "path")
-# tags that mean something to Ansible itself
-SPECIAL_TAGS = ("all", "always", "never", "tagged", "untagged")
 # in the error of a template that cannot be computed yet
 NEEDS_FACTS = re.compile(r"gpu_host|'ansible_")
 
@@ -63,11 +61,6 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         where = f" [{self.origin}]" if self.origin else ""
         return f"{self.variable}: {self.text}{where}"
-
-
-def nearest(wrong: object, known: Iterable[str]) -> str:
-    matches = difflib.get_close_matches(str(wrong), list(known), n=1, cutoff=0.6)
-    return f"; did you mean {matches[0]}?" if matches else ""
 
 
 def shown(value: object) -> str:
@@ -148,47 +141,6 @@ def wrong_value(name: str, option: Mapping[str, Any], value: Any) -> str:
         return "; ".join(error.msg for error in errors)  # something inside the value, which ansible-core names
     elements = f" of {option['elements']}" if "elements" in option else ""
     return f"{said} must be of type {wanted}{elements}"
-
-
-def unknown_names(
-    names: Iterable[str],
-    options: Mapping[str, Iterable[str]],
-    shared: Set[str],
-    known: Set[str],
-    of_playbooks: Mapping[str, Iterable[str]] | None = None,
-) -> Iterable[tuple[str, str, str]]:
-    """(name, role, why) for each name that looks like one of our inputs and is none.
-
-    `options` by role name, `of_playbooks` by playbook.
-    """
-    of_playbooks = of_playbooks or {}
-    known = known | {option for playbook in of_playbooks for option in of_playbooks[playbook]}
-    inputs = {option for role in options for option in options[role]}
-    by_length = sorted(options, key=len, reverse=True)  # docker_engine before docker
-    for name in names:
-        if name in inputs or name in shared or name in known:
-            continue
-        if name.startswith(SHARED_PREFIX):
-            yield name, "", f"no role reads an input of this name{nearest(name, shared)}"
-            continue
-        role = next((role for role in by_length if name.startswith(f"{role}_")), None)
-        if role:
-            yield name, role, f"role {role} has no input of this name{nearest(name, options[role])}"
-            continue
-        playbook = next((one for one in of_playbooks if name.startswith(f"{one}_")), None)
-        if playbook:
-            yield name, "", f"no playbook reads an input of this name{nearest(name, of_playbooks[playbook])}"
-
-
-def unknown_tags(given: Iterable[str], tags: Iterable[str], playbook: str) -> str:
-    """A refusal of tags that no task of a playbook has; empty where all are right."""
-    have = sorted(tags)
-    wrong = [tag for tag in given if tag not in {*have, *SPECIAL_TAGS}]
-    if not wrong:
-        return ""
-    named = " or ".join(repr(str(tag)) for tag in wrong)
-    near = nearest(wrong[0], have) if len(wrong) == 1 else ""
-    return f"no task of {playbook} has the tag {named}{near}; its tags are {', '.join(have)}"
 
 
 class ActionModule(ActionBase):

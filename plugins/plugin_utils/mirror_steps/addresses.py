@@ -9,11 +9,10 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.scrub import USERINFO
+
 _WEB = re.compile(r"https?://[^\s\"'<>\\^`|]+")
 _OTHER = re.compile(r"(?!https?:)[a-z][a-z0-9+.-]*:/[^\s\"'<>\\^`|]+")
-# Up to the last "@": a password that was not percent-encoded may hold "@" and "/". Only where no whole host and port
-# stand before the first "/": an "@" behind them is one of the path (https://HOST/@scope)
-_USERINFO = re.compile(r"(?<=://)(?!(?:\[[^\s\"'\]]*\]|[^\s\"'/@:]*)(?::\d+)?/)[^\s\"']*@")
 
 
 def is_web(value: Any) -> bool:
@@ -33,7 +32,7 @@ def is_address(value: Any) -> bool:
 
 
 def has_password(url: str) -> bool:
-    return _USERINFO.search(url) is not None
+    return USERINFO.search(url) is not None
 
 
 def host(url: str) -> str:
@@ -46,7 +45,7 @@ def host(url: str) -> str:
 
 def shown(url: Any) -> str:
     """The address for a message: without user and password."""
-    return _USERINFO.sub("***@", str(url))
+    return USERINFO.sub("***@", str(url))
 
 
 def below(url: str, prefix: str) -> bool:

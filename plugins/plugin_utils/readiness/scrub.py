@@ -43,9 +43,9 @@ _SECRET_NAME = r"[\w.-]*(?:token|password|passwd|passphrase|secret|api[_-]?key|a
 _PEM = re.compile(r"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 # Up to the last "@": a password that was not percent-encoded may hold "@" and "/". Only where no whole host and port
 # stand before the first "/": an "@" behind them is one of the path (https://HOST/@scope)
-_USERINFO = re.compile(r"(?<=://)(?!(?:\[[^\s\"'\]]*\]|[^\s\"'/@:]*)(?::\d+)?/)[^\s\"']*@")
+USERINFO = re.compile(r"(?<=://)(?!(?:\[[^\s\"'\]]*\]|[^\s\"'/@:]*)(?::\d+)?/)[^\s\"']*@")
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (_USERINFO, f"{HIDDEN}@"),
+    (USERINFO, f"{HIDDEN}@"),
     (re.compile(r"\b(Bearer|Basic)\s+[\w+/=.~-]{6,}", re.I), rf"\1 {HIDDEN}"),
     # name=value, "name": "value" and a line "name: value"; a sentence with the word in it is left alone
     (re.compile(rf"\b({_SECRET_NAME}=)[^\s&;,'\"]+", re.I), rf"\1{HIDDEN}"),

@@ -15,7 +15,7 @@ TEXT_CAP = 262144
 
 # Up to the last "@": a password that was not percent-encoded may hold "@" and "/". Only where no whole host and port
 # stand before the first "/": an "@" behind them is one of the path (https://HOST/@scope)
-_USERINFO = re.compile(r"(?<=://)(?!(?:\[[^\s\"'\]]*\]|[^\s\"'/@:]*)(?::\d+)?/)[^\s\"']*@")
+USERINFO = re.compile(r"(?<=://)(?!(?:\[[^\s\"'\]]*\]|[^\s\"'/@:]*)(?::\d+)?/)[^\s\"']*@")
 
 
 def attempt(errors: dict[str, list[str]], name: str, call: Callable[..., Any], *arguments: Any) -> Any:
@@ -86,7 +86,7 @@ def run_program(argv: Sequence[str], limit: float, env: Any = None) -> tuple[int
 
 def mask_url(value: str) -> str:
     """Return a URL without user, password, query and fragment: any of them may hold a token."""
-    value = _USERINFO.sub("***@", value.strip())
+    value = USERINFO.sub("***@", value.strip())
     # conda's channels take a token as "/t/TOKEN/" in the path
     value = re.sub(r"/t/[^/]+", "/t/***", value)
     return re.split(r"[?#]", value)[0][:300]

@@ -10,9 +10,8 @@ import re
 import shlex
 from typing import Any
 
-# Up to the last "@": a password that was not percent-encoded may hold "@" and "/". Only where no whole host and port
-# stand before the first "/": an "@" behind them is one of the path (https://HOST/@scope)
-_CREDENTIALS = re.compile(r"(?<=://)(?!(?:\[[^\s\"'\]]*\]|[^\s\"'/@:]*)(?::\d+)?/)[^\s\"']*@")
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.inside.tools import USERINFO
+
 # tokens in a query, and the "/t/TOKEN/" of Anaconda's repositories
 _TOKENS = re.compile(
     r"(?<=[?&])((?:access_|auth_)?(?:token|password|passwd|secret|api_?key|sig(?:nature)?)=)[^&\s\"']+", re.I
@@ -24,7 +23,7 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 def mask(value: Any) -> Any:
     """Replace user names, passwords and tokens inside URLs, at any depth."""
     if isinstance(value, str):
-        return _CONDA_TOKEN.sub("***", _TOKENS.sub(r"\1***", _CREDENTIALS.sub("***@", value)))
+        return _CONDA_TOKEN.sub("***", _TOKENS.sub(r"\1***", USERINFO.sub("***@", value)))
     if isinstance(value, list):
         return [mask(item) for item in value]
     if isinstance(value, dict):

@@ -13,12 +13,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.gpuready.bootstrap.plugins.action import validate_inputs
-from ansible_collections.gpuready.bootstrap.plugins.action.validate_inputs import (
-    is_secret,
-    nearest,
-    unknown_names,
-    wrong_value,
-)
+from ansible_collections.gpuready.bootstrap.plugins.action.validate_inputs import is_secret, wrong_value
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.input_names import nearest, unknown_names
 from hypothesis import given
 from hypothesis import strategies as st
 
