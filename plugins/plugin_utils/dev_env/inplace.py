@@ -234,40 +234,47 @@ def _programs(spec: Mapping[str, Any], where: Mapping[str, str]) -> list[dict[st
         **run_time.session_env(spec, where),
         "PATH": path,
     }
-    begin = settings["DEVENV_WORKDIR"]
     made: list[dict[str, Any]] = []
     if spec["jupyter"]["enabled"]:
-        base = "/" + str(spec["jupyter"]["base_url"]).strip("/")
-        config = f"{where['etc']}/jupyter_server_config.py"
-        names = [name for name in settings if name.startswith("DEVENV_JUPYTER_")] + ["JUPYTER_TOKEN_FILE"]
-        made.append(
-            {
-                "name": "jupyter",
-                "command": [f"{where['prefix']}/bin/jupyter", "lab", f"--config={config}"],
-                "directory": begin,
-                "environment": {**env, **{name: settings[name] for name in names}},
-                "watch": [config, f"{where['access']}/jupyter_token", f"{where['access']}/jupyter_password_hash"],
-                "port": int(spec["jupyter"]["port"]),
-                "ready": f"{base.rstrip('/')}/api",
-                "closed": f"{base.rstrip('/')}/api/contents",
-            }
-        )
+        made.append(_jupyter(spec, where, settings, env))
     if spec["code_server"]["enabled"]:
-        config = f"{where['access']}/code-server.yaml"
-        command = [f"{where['bin']}/code-server", "--config", config, "--extensions-dir", where["extensions"], begin]
-        made.append(
-            {
-                "name": "code-server",
-                "command": command,
-                "directory": begin,
-                "environment": env,
-                "watch": [config],
-                "port": int(spec["code_server"]["port"]),
-                "ready": "/healthz",
-                "closed": "/",
-            }
-        )
+        made.append(_code_server(spec, where, settings, env))
     return made
+
+
+def _jupyter(
+    spec: Mapping[str, Any], where: Mapping[str, str], settings: Mapping[str, str], env: Mapping[str, str]
+) -> dict[str, Any]:
+    base = "/" + str(spec["jupyter"]["base_url"]).strip("/")
+    config = f"{where['etc']}/jupyter_server_config.py"
+    names = [name for name in settings if name.startswith("DEVENV_JUPYTER_")] + ["JUPYTER_TOKEN_FILE"]
+    return {
+        "name": "jupyter",
+        "command": [f"{where['prefix']}/bin/jupyter", "lab", f"--config={config}"],
+        "directory": settings["DEVENV_WORKDIR"],
+        "environment": {**env, **{name: settings[name] for name in names}},
+        "watch": [config, f"{where['access']}/jupyter_token", f"{where['access']}/jupyter_password_hash"],
+        "port": int(spec["jupyter"]["port"]),
+        "ready": f"{base.rstrip('/')}/api",
+        "closed": f"{base.rstrip('/')}/api/contents",
+    }
+
+
+def _code_server(
+    spec: Mapping[str, Any], where: Mapping[str, str], settings: Mapping[str, str], env: Mapping[str, str]
+) -> dict[str, Any]:
+    begin = settings["DEVENV_WORKDIR"]
+    config = f"{where['access']}/code-server.yaml"
+    return {
+        "name": "code-server",
+        "command": [f"{where['bin']}/code-server", "--config", config, "--extensions-dir", where["extensions"], begin],
+        "directory": begin,
+        "environment": env,
+        "watch": [config],
+        "port": int(spec["code_server"]["port"]),
+        "ready": "/healthz",
+        "closed": "/",
+    }
 
 
 def _secrets(spec: Mapping[str, Any], where: Mapping[str, str], inputs: Mapping[str, Any]) -> list[dict[str, Any]]:

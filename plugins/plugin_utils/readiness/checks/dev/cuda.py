@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePosixPath
+from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.checks.dev.running import (
     BY_COMPAT,
@@ -149,6 +150,12 @@ def _libcuda(ctx: Context, target: Target) -> Finding:
     if library.is_null("version") and code == 0:
         # WSL's has no version in its name
         return ok(say("{name} loads {path}, and CUDA starts", name=name, path=path), **details)
+    return _against_the_driver(ctx, target, remedy, details)
+
+
+def _against_the_driver(ctx: Context, target: Target, remedy: Remedy, details: dict[str, Any]) -> Finding:
+    name, library, code = target.name, target.inside.view("libcuda"), cuinit_code(target)
+    path = library.text("path")
     version, driver = library.text("version"), driver_of(ctx, target)
     if version != driver or code == BY_LIBRARY[1]:
         message = say(

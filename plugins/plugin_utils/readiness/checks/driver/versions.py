@@ -29,6 +29,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.check
     by_role,
     newer,
 )
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.commands import Remedy
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import (
     Context,
     Finding,
@@ -115,18 +116,7 @@ def next_boot(ctx: Context) -> list[Finding]:
         say("Install the headers of kernel {kernel} and build the module: dkms autoinstall -k {kernel}", kernel=newest),
     )
     if kernel is None or kernel.is_null("nvidia"):
-        failed = build_failure(ctx, newest)
-        if failed is not None:
-            message = say("after the next reboot the module is missing: {cause}", cause=failed[0])
-            return [fail(message, build_remedy(ctx), evidence=failed[1])]
-        evidence = kernel.show("release", "nvidia") if kernel else ctx.facts.show("kernel.newest")
-        return [
-            fail(
-                say("after the next reboot kernel {kernel} has no NVIDIA module", kernel=newest),
-                build,
-                evidence=evidence,
-            )
-        ]
+        return [_no_module(ctx, newest, kernel, build)]
     loaded = ctx.facts.text("driver.module.version")
     built = None if kernel.is_null("nvidia.version") else kernel.text("nvidia.version")
     if built is not None and built != loaded:
@@ -148,6 +138,17 @@ def next_boot(ctx: Context) -> list[Finding]:
     return [*_old_image(ctx), *_other_command_line(ctx)] or [
         ok(say("kernel {kernel}, the next to boot, has its NVIDIA module", kernel=newest))
     ]
+
+
+def _no_module(ctx: Context, newest: str, kernel: View | None, build: Remedy) -> Finding:
+    failed = build_failure(ctx, newest)
+    if failed is not None:
+        message = say("after the next reboot the module is missing: {cause}", cause=failed[0])
+        return fail(message, build_remedy(ctx), evidence=failed[1])
+    message = say("after the next reboot kernel {kernel} has no NVIDIA module", kernel=newest)
+    return fail(
+        message, build, evidence=kernel.show("release", "nvidia") if kernel else ctx.facts.show("kernel.newest")
+    )
 
 
 def _nouveau_may_come(ctx: Context) -> Finding:
