@@ -42,6 +42,30 @@ def switched_off(text: str, path: str, addresses: Sequence[str]) -> tuple[str, l
     return _one_line(text, addresses)
 
 
+def switched_on(text: str, path: str, addresses: Sequence[str], original: str) -> str:
+    """The text with entries of the original that still stand there as switched_off left them given back.
+
+    In their order: an entry that was off before us may read like one that we switched off.
+    """
+    begin = 0
+    for unit in filter(str.strip, _units(original, path)):
+        off, _found = switched_off(unit, path, addresses)
+        place = re.compile(rf"^{re.escape(off)}", re.MULTILINE).search(text, begin)
+        if place:
+            text = text[: place.start()] + unit + text[place.end() :]
+            begin = place.start() + len(unit)
+    return text
+
+
+def _units(text: str, path: str) -> list[str]:
+    """What is switched off as one: a line, a stanza, a section with what stands before the first one."""
+    if path.endswith(".repo"):
+        return re.split(r"(?m)^(?=[ \t]*\[)", text)
+    if path.endswith(".sources"):
+        return re.split(r"(?m)(?<=\n)(?=^[ \t]*\n)", text)
+    return text.splitlines(keepends=True)
+
+
 def _one_line(text: str, addresses: Sequence[str]) -> tuple[str, list[str]]:
     lines, found = text.splitlines(keepends=True), []
     for number, line in enumerate(lines):

@@ -13,7 +13,8 @@ description:
   - Looks for enabled entries with certain addresses in C(/etc/apt/sources.list), C(/etc/apt/sources.list.d) and
     C(/etc/yum.repos.d), and switches them off where they stand, C(Enabled) set to C(no), C(enabled=0), or a comment.
   - Such leftovers make apt read no source at all, when they name the same repository with another C(Signed-By).
-  - The first original of each file is kept on the target. O(state=absent) gives it back byte for byte.
+  - The first original of each file is kept on the target. O(state=absent) gives it back byte for byte,
+    or only the entries where M(gpuready.bootstrap.package_mirrors) has set addresses in the same file.
   - Every file is looked at before the first one is written. Runs neither apt nor dnf.
 extends_documentation_fragment:
   - gpuready.bootstrap.attributes
@@ -78,7 +79,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _files
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._other_sources import switched_off
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._other_sources import switched_off, switched_on
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._secrets import redact_url
 
 APT = "/etc/apt/sources.list"
@@ -97,7 +98,7 @@ class OtherSources:
         self.gate, self.params = gate, module.params
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", self.params["name"]):
             raise OtherSourcesError(f"name {self.params['name']!r} may only hold lower case letters, digits, - and _")
-        self.meta = {"sources": self.params["name"]}
+        self.name = self.params["name"]
         self.entries: list[dict[str, str]] = []
 
     def disabled(self) -> None:
@@ -114,14 +115,38 @@ class OtherSources:
             if found:
                 wanted[path] = new
         for path, new in wanted.items():
-            self.gate.write(path, new.encode("utf-8", "surrogateescape"), shared=True, meta=self.meta)
+            ours = {**self._by_name(path), self.name: self.params["addresses"]}
+            self.gate.write(path, new.encode("utf-8", "surrogateescape"), shared=True, meta={"sources": ours})
 
     def absent(self) -> None:
         self.gate.record("")  # the gate has a sentence for records that cannot be read
         index = json.loads(self.gate.read(f"{_files.STORE}/index.json") or b'{"files": {}}')["files"]
         for path in sorted(index):
-            if index[path]["meta"].get("sources") == self.params["name"]:
+            others = self._by_name(path)
+            if self.name not in others:
+                continue
+            addresses = others.pop(self.name)
+            if others or index[path]["meta"].get("wish"):
+                self._give_back(path, addresses, others)
+            else:
                 self.gate.restore(path)
+
+    def _by_name(self, path: str) -> dict[str, list[str]]:
+        """Who switched something off in a file, and at which addresses."""
+        record = self.gate.record(path)
+        return dict(record.meta.get("sources", {})) if record is not None else {}
+
+    def _give_back(self, path: str, addresses: list[str], others: dict[str, list[str]]) -> None:
+        """Only our entries: package_mirrors, or a call with another name, has changed the same file."""
+        text, original = (
+            (found or b"").decode("utf-8", "surrogateescape")
+            for found in (self.gate.read(path), self.gate.original(path))
+        )
+        new = switched_on(text, path, addresses, original)
+        if new == text:
+            self.gate.kept.append(path)
+        self.gate.write(path, new.encode("utf-8", "surrogateescape"), shared=True)
+        self.gate.remember_meta(path, {"sources": others})
 
     def _files(self) -> list[str]:
         paths = [APT]

@@ -149,7 +149,7 @@ class AptPlan:
         """The text of each source file without what we wrote. A file that nobody can read is told, or refused."""
         found = {}
         for path in self.paths:
-            record = self.gate.record(path)
+            record = self.gate.mirrored(path)
             if record is None and not self.wish:
                 continue
             try:
@@ -199,7 +199,7 @@ class AptPlan:
         shared = [path for path, place in found.items() if not place]
         for name in self._names(LISTS):
             found.setdefault(f"{LISTS}/{name}", "")
-        return {p: place for p, place in found.items() if p not in shared and (place or self.gate.record(p))}
+        return {p: place for p, place in found.items() if p not in shared and (place or self.gate.mirrored(p))}
 
     def _uris_of_lists(self) -> Iterator[str]:
         paths = [path for path, place in self.lists.items() if place]

@@ -46,6 +46,16 @@ class MirrorGate(DaemonGate):
     def known(self) -> list[str]:
         return sorted(self._index())
 
+    def mirrored(self, path: str) -> Original | None:
+        """The record of a file in which addresses of ours stand; other modules keep records of their files, too."""
+        record = self.record(path)
+        return record if record is not None and record.meta.get("wish") else None
+
+    def shared(self, path: str) -> bool:
+        """Whether M(gpuready.bootstrap.other_sources) has switched entries of the same file off."""
+        record = self.record(path)
+        return record is not None and bool(record.meta.get("sources"))
+
 
 @dataclass
 class Wanted:
@@ -82,10 +92,10 @@ class Plan:
 
     def base(self, path: str, editor: Editor, wish: Wish) -> str:
         """The text that a change starts from: without what we wrote, as far as that is no longer wished."""
-        record = self.gate.record(path)
+        record = self.gate.mirrored(path)
         if record is None:
             return self.text(path)
-        if self.gate.restorable(path):
+        if self.gate.restorable(path) and not self.gate.shared(path):
             return self.original(path)
         stale = gone(written(record), wish)
         text = self.text(path)
@@ -102,7 +112,7 @@ class Plan:
         owner: tuple[int, int] | None = None,
     ) -> None:
         """Plan one file of others in which we set values. Nothing wished: what we set before is taken back."""
-        if self.gate.record(path) is None and not wish:
+        if self.gate.mirrored(path) is None and not wish:
             return
         try:
             text = self.base(path, editor, wish)
@@ -152,8 +162,8 @@ class Plan:
                 gate.write(one.path, one.text, one.mode, one.secret, meta={"mode": one.mode})
             return
         text = one.text or ""
-        raw = gate.original(one.path)
-        if gate.restorable(one.path) and text.encode("utf-8") == (raw or b""):
+        raw, shared = gate.original(one.path), gate.shared(one.path)
+        if gate.restorable(one.path) and not shared and text.encode("utf-8") == (raw or b""):
             gate.restore(one.path, secret=one.secret)
             return
         if not text and record is None and gate.read(one.path) is None:
@@ -164,11 +174,12 @@ class Plan:
         else:
             mode = self._mode(one, record)
             meta = {"wish": dict(one.wish), "mode": one.mode}
+            known = gate.mirrored(one.path) is not None or not shared
             if not gate.write(one.path, text, mode, one.secret, shared=True, meta=meta):
-                gate.remember_meta(one.path, meta)
+                gate.remember_meta(one.path, meta if known else {})
             elif one.owner is not None and not gate.module.check_mode:
                 self._give_to(one.path, one.owner)
-        if not one.wish:
+        if not one.wish and not shared:
             if text.encode("utf-8") != (raw or b"") and one.path not in gate.kept:
                 gate.kept.append(one.path)
             gate.forget(one.path)

@@ -171,7 +171,7 @@ def add_repositories(plan: Plan, wish: Wish, warn: Callable[[str], None]) -> Non
     folder = plan.gate.real(REPOS)
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     for path in [f"{REPOS}/{name}" for name in names if name.endswith(".repo")]:
-        known = plan.gate.record(path) is not None
+        known = plan.gate.mirrored(path) is not None
         try:
             services = dnf_repos.services(plan.text(path)) if wish else set()
         except dnf_repos.RepoError as error:

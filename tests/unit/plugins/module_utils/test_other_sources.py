@@ -103,3 +103,19 @@ def test_only_the_repositories_in_question_change(sections: list[tuple[str, str]
 def test_an_entry_that_names_other_addresses_too() -> None:
     with pytest.raises(other.MixedError, match="line 1"):
         other.switched_off(f"Types: deb\nURIs: {HIT} {MISS}\nSuites: /\n", "/x.sources", ADDRESS)
+
+
+@given(LINES, st.booleans(), STANZAS, SECTIONS)
+def test_what_was_switched_off_comes_back_and_edits_stay(
+    lines: list[str], last: bool, stanzas: list[tuple[str, str]], sections: list[tuple[str, str]]
+) -> None:
+    texts = {
+        "/x.list": "\n".join(lines) + ("\n" if last else ""),
+        "/x.sources": "\n".join(f"# c\nTypes: deb\nURIs: {uri}\n{enabled}Suites: /\n" for uri, enabled in stanzas),
+        "/x.repo": "# head\n" + "".join(f"[r{at}]\nbaseurl={url}\n{on}" for at, (url, on) in enumerate(sections)),
+    }
+    for path, text in texts.items():
+        off, _found = other.switched_off(text, path, ADDRESS)
+        assert other.switched_on(off, path, ADDRESS, text) == text
+        assert other.switched_on(off, path, ["else.example.org"], text) == off
+        assert other.switched_on(f"# mine\n{off}", path, ADDRESS, text) == f"# mine\n{text}"
