@@ -10,9 +10,13 @@ from typing import Any
 from urllib.parse import unquote
 
 HIDDEN = "***"
-# What stands before the last "@" of an address: a password that was not percent-encoded may hold "@" and "/". Only
-# where a whole host name stands before the first "/", an "@" behind it is one of the path (https://HOST/@scope).
-_USERINFO = re.compile(r"(?<=://)(?![^\s\"'/@:]*/)[^\s\"']*(?=@)")
+# Up to the last "@": a password that was not percent-encoded may hold "@" and "/". A whole host name before
+# the first "/" makes an "@" behind it one of the path (https://HOST/@scope), with a port only right behind a "/": for
+# HOST:8080/x@y may be USER:PASSWORD@HOST. Bounded: a long text without "@" would take quadratic time.
+USERINFO = re.compile(
+    r"(?<=://)(?!(?:\[[^\s\"'\]]{0,99}\](?::\d+)?|[^\s\"'/@:]*)/)(?![^\s\"'/@:]*:\d+/(?:[^\s\"'@]{0,999}/)?@)"
+    r"[^\s\"']{0,999}(?=@)"
+)
 
 # Names whose value is a secret: HF_TOKEN, _authToken, proxy_password, OPENAI_API_KEY, Authorization. A bare "key" is
 # none (gpgkey, signed-by-key are files and addresses), nor is a group of settings ("auths": {).
@@ -36,7 +40,7 @@ def _hidden(found: re.Match[str]) -> str:
 
 def redact_url(text: str) -> str:
     """Hide user name and password in every URL of a text."""
-    return _USERINFO.sub(HIDDEN, text)
+    return USERINFO.sub(HIDDEN, text)
 
 
 def found_in(value: Any) -> bool:
@@ -62,4 +66,4 @@ def _userinfos(value: Any) -> list[str]:
         return [userinfo for item in value.values() for userinfo in _userinfos(item)]
     if isinstance(value, list):
         return [userinfo for item in value for userinfo in _userinfos(item)]
-    return [userinfo for userinfo in _USERINFO.findall(value) if userinfo] if isinstance(value, str) else []
+    return [userinfo for userinfo in USERINFO.findall(value) if userinfo] if isinstance(value, str) else []

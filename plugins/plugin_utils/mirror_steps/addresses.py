@@ -45,7 +45,7 @@ def host(url: str) -> str:
 
 def shown(url: Any) -> str:
     """The address for a message: without user and password."""
-    return USERINFO.sub("***@", str(url))
+    return USERINFO.sub("***", str(url))
 
 
 def below(url: str, prefix: str) -> bool:

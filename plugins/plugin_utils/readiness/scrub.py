@@ -41,11 +41,15 @@ _SECRET_KEY = re.compile(
 )
 _SECRET_NAME = r"[\w.-]*(?:token|password|passwd|passphrase|secret|api[_-]?key|access[_-]?key)"
 _PEM = re.compile(r"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
-# Up to the last "@": a password that was not percent-encoded may hold "@" and "/". Only where no whole host and port
-# stand before the first "/": an "@" behind them is one of the path (https://HOST/@scope)
-USERINFO = re.compile(r"(?<=://)(?!(?:\[[^\s\"'\]]*\]|[^\s\"'/@:]*)(?::\d+)?/)[^\s\"']*@")
+# Up to the last "@": a password that was not percent-encoded may hold "@" and "/". A whole host name before
+# the first "/" makes an "@" behind it one of the path (https://HOST/@scope), with a port only right behind a "/": for
+# HOST:8080/x@y may be USER:PASSWORD@HOST. Bounded: a long text without "@" would take quadratic time.
+USERINFO = re.compile(
+    r"(?<=://)(?!(?:\[[^\s\"'\]]{0,99}\](?::\d+)?|[^\s\"'/@:]*)/)(?![^\s\"'/@:]*:\d+/(?:[^\s\"'@]{0,999}/)?@)"
+    r"[^\s\"']{0,999}(?=@)"
+)
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (USERINFO, f"{HIDDEN}@"),
+    (USERINFO, HIDDEN),
     (re.compile(r"\b(Bearer|Basic)\s+[\w+/=.~-]{6,}", re.I), rf"\1 {HIDDEN}"),
     # name=value, "name": "value" and a line "name: value"; a sentence with the word in it is left alone
     (re.compile(rf"\b({_SECRET_NAME}=)[^\s&;,'\"]+", re.I), rf"\1{HIDDEN}"),

@@ -13,9 +13,13 @@ from typing import Any, Callable
 
 TEXT_CAP = 262144
 
-# Up to the last "@": a password that was not percent-encoded may hold "@" and "/". Only where no whole host and port
-# stand before the first "/": an "@" behind them is one of the path (https://HOST/@scope)
-USERINFO = re.compile(r"(?<=://)(?!(?:\[[^\s\"'\]]*\]|[^\s\"'/@:]*)(?::\d+)?/)[^\s\"']*@")
+# Up to the last "@": a password that was not percent-encoded may hold "@" and "/". A whole host name before
+# the first "/" makes an "@" behind it one of the path (https://HOST/@scope), with a port only right behind a "/": for
+# HOST:8080/x@y may be USER:PASSWORD@HOST. Bounded: a long text without "@" would take quadratic time.
+USERINFO = re.compile(
+    r"(?<=://)(?!(?:\[[^\s\"'\]]{0,99}\](?::\d+)?|[^\s\"'/@:]*)/)(?![^\s\"'/@:]*:\d+/(?:[^\s\"'@]{0,999}/)?@)"
+    r"[^\s\"']{0,999}(?=@)"
+)
 
 
 def attempt(errors: dict[str, list[str]], name: str, call: Callable[..., Any], *arguments: Any) -> Any:
@@ -86,7 +90,7 @@ def run_program(argv: Sequence[str], limit: float, env: Any = None) -> tuple[int
 
 def mask_url(value: str) -> str:
     """Return a URL without user, password, query and fragment: any of them may hold a token."""
-    value = USERINFO.sub("***@", value.strip())
+    value = USERINFO.sub("***", value.strip())
     # conda's channels take a token as "/t/TOKEN/" in the path
     value = re.sub(r"/t/[^/]+", "/t/***", value)
     return re.split(r"[?#]", value)[0][:300]

@@ -23,7 +23,7 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 def mask(value: Any) -> Any:
     """Replace user names, passwords and tokens inside URLs, at any depth."""
     if isinstance(value, str):
-        return _CONDA_TOKEN.sub("***", _TOKENS.sub(r"\1***", USERINFO.sub("***@", value)))
+        return _CONDA_TOKEN.sub("***", _TOKENS.sub(r"\1***", USERINFO.sub("***", value)))
     if isinstance(value, list):
         return [mask(item) for item in value]
     if isinstance(value, dict):

@@ -10,6 +10,7 @@ import os
 import re
 import struct
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
@@ -20,12 +21,16 @@ _DPKG = "/var/lib/dpkg/status"
 _DPKG_JOURNAL = "/var/lib/dpkg/updates"
 _DNF_MODULES = "/etc/dnf/modules.d"
 _RPM_FORMAT = r"%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\n"
-_LOCKS = (
-    "/var/lib/dpkg/lock-frontend",
-    "/var/lib/dpkg/lock",
-    "/var/lib/apt/lists/lock",
-    "/var/cache/apt/archives/lock",
-)
+_LOCKS = {
+    "apt": (
+        "/var/lib/dpkg/lock-frontend",
+        "/var/lib/dpkg/lock",
+        "/var/lib/apt/lists/lock",
+        "/var/cache/apt/archives/lock",
+    ),
+    # held for writing during a transaction, of dnf too; seen with rpm 4.20, whose database lies in one of the two
+    "dnf": ("/var/lib/rpm/.rpm.lock", "/usr/lib/sysimage/rpm/.rpm.lock"),
+}
 # struct flock on 64-bit Linux: l_type, l_whence, l_start, l_len, l_pid
 _FLOCK = "hhqqi4x"
 
@@ -49,7 +54,7 @@ def section(host: Host) -> dict[str, Any]:
         known["holds"] = parse.versionlock(host.text("/etc/dnf/plugins/versionlock.list") or "")
     return {
         "manager": manager,
-        "lock": _lock(host) if manager == "apt" else {"held": None, "pid": None, "comm": None},
+        "lock": _lock(host, _LOCKS[manager]) if manager else {"held": None, "pid": None, "comm": None},
         **known,
         "sources": sources,
         "unattended": _unattended(host, manager, known["installed"]),
@@ -194,11 +199,11 @@ def _snaps(host: Host) -> list[str] | None:
     return sorted({name.partition("_")[0] for name in names if name.endswith(".snap")})
 
 
-def _lock(host: Host) -> dict[str, Any]:
+def _lock(host: Host, paths: Sequence[str]) -> dict[str, Any]:
     lock: dict[str, Any] = {"held": None, "pid": None, "comm": None}
-    with host.probes.watch("package_lock", ", ".join(_LOCKS)):
+    with host.probes.watch("package_lock", ", ".join(paths)):
         lock["held"] = False
-        for path in _LOCKS:
+        for path in paths:
             if not host.exists(path):
                 continue
             pid = _holder(host.path(path))

@@ -233,6 +233,8 @@ def newest_kernel(ctx: Context) -> list[Finding]:
 
 
 def reboot_pending(ctx: Context) -> list[Finding]:
+    if ctx.facts.is_null("kernel.reboot_required") and ctx.facts.text("packages.manager") == "dnf":
+        return [skip(say("a system with dnf marks no pending reboot; PRE-KERNEL-NEWEST tells of a newer kernel"))]
     if not ctx.facts.flag("kernel.reboot_required"):
         return [ok(say("no reboot is pending"))]
     reasons = ctx.facts.strings("kernel.reboot_packages")

@@ -22,16 +22,24 @@ def supported_os(ctx: Context) -> list[Finding]:
     listed = "; ".join(f"{key} {', '.join(releases)}" for key, releases in table.items())
     if isinstance(release, str) and _listed(release, table.get(name, ())):
         return [ok(say("{id} {version} is supported", id=name, version=release), observed=f"{name} {release}")]
-    remedy = ctx.by_hand(
-        say("Install one of the supported systems ({listed}), or add this one to os_supported.", listed=listed),
-        "change_image",
-    )
+    remedy = ctx.by_hand(_another_or_this(name, release, listed), "change_image")
     details = {"observed": f"{name} {release}", "expected": listed}
     named = {"id": name, "version": release, "listed": listed}
     if name not in table and any(parent in table for parent in ctx.facts.strings("os.id_like")):
         message = say("{id} {version} is only a relative of a supported system ({listed})", **named)
         return [warn(message, remedy, **details)]
     return [fail(say("{id} {version} is not in the supported list ({listed})", **named), remedy, **details)]
+
+
+def _another_or_this(name: str, release: str | Text, listed: str) -> Text:
+    if not isinstance(release, str):
+        return say("Install one of the supported systems ({listed}).", listed=listed)
+    setting = f"gpuready_policy: {{os_supported: {{{name}: ['{release}']}}}}"
+    return say(
+        "Install one of the supported systems ({listed}), or try this one at your own risk: {setting}",
+        listed=listed,
+        setting=setting,
+    )
 
 
 def _release(ctx: Context) -> str | Text:

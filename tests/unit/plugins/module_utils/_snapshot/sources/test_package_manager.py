@@ -18,12 +18,20 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sourc
 MakeHost = Callable[[dict[str, Any]], Host]
 
 
-def test_a_held_lock_names_its_process(host_of: MakeHost) -> None:
-    host = host_of({"/var/lib/dpkg/status": "", "/var/lib/dpkg/lock-frontend": ""})
+@pytest.mark.parametrize(
+    ("database", "path"),
+    [
+        ("/var/lib/dpkg/status", "/var/lib/dpkg/lock-frontend"),
+        ("/var/lib/rpm/rpmdb.sqlite", "/var/lib/rpm/.rpm.lock"),
+        ("/usr/lib/sysimage/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/.rpm.lock"),
+    ],
+)
+def test_a_held_lock_names_its_process(host_of: MakeHost, database: str, path: str) -> None:
+    host = host_of({database: "", path: ""})
     assert package_manager.section(host)["lock"] == {"held": False, "pid": None, "comm": None}
     hold = "import fcntl, sys; h = open(sys.argv[1], 'w'); fcntl.lockf(h, fcntl.LOCK_EX); print(1, flush=True); input()"
     with subprocess.Popen(
-        [sys.executable, "-c", hold, host.path("/var/lib/dpkg/lock-frontend")],
+        [sys.executable, "-c", hold, host.path(path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as child:

@@ -153,6 +153,8 @@ CASES: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
         {},
     ),
     ("PRE-REBOOT", "unknown", "reboot_required", {"kernel": None}, {}),
+    ("PRE-REBOOT", "unknown", "reboot_required", {"kernel.reboot_required": None}, {}),
+    ("PRE-REBOOT", "skip", "dnf", {"kernel.reboot_required": None, "packages.manager": "dnf"}, {}),
     ("PRE-DISK", "pass", "enough", {}, {}),
     ("PRE-DISK", "fail", "/ has 20000 MiB free, 25600", {"storage.fs.0.free_mib": 20000}, WAY),
     ("PRE-DISK", "pass", "enough", {"storage.fs.0.free_mib": 20000}, {}),
