@@ -21,6 +21,10 @@ options:
     description: The inputs that P(gpuready.bootstrap.toolkit_steps#filter) takes.
     type: dictionary
     required: true
+  language:
+    description: Language of the sentence, V(en) or V(zh).
+    type: string
+    default: en
 """
 
 EXAMPLES = r"""
@@ -36,9 +40,9 @@ _value:
 """
 
 
-def toolkit_input_error(inputs: t.Mapping[str, t.Any]) -> str:
+def toolkit_input_error(inputs: t.Mapping[str, t.Any], language: str = "en") -> str:
     """Return the sentence."""
-    return steps.input_error(inputs)
+    return steps.input_error(inputs, language)
 
 
 class FilterModule:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import render
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.toolkit_steps import versions
 
 DOCUMENTATION = r"""
@@ -25,6 +26,10 @@ options:
     description: What P(gpuready.bootstrap.toolkit_steps#filter) gave.
     type: dictionary
     required: true
+  language:
+    description: Language of the error, V(en) or V(zh).
+    type: string
+    default: en
 """
 
 EXAMPLES = r"""
@@ -40,10 +45,12 @@ _value:
 """
 
 
-def toolkit_set(candidates: t.Mapping[str, t.Sequence[str]], steps: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def toolkit_set(
+    candidates: t.Mapping[str, t.Sequence[str]], steps: t.Mapping[str, t.Any], language: str = "en"
+) -> dict[str, t.Any]:
     """Return specs and error."""
     specs, error = versions.chosen(candidates, steps["packages"], steps["version"], steps["manager"])
-    return {"specs": specs, "error": error}
+    return {"specs": specs, "error": str(render(error or "", language))}
 
 
 class FilterModule:

@@ -29,6 +29,10 @@ options:
         C(repo_base_url), C(repo_key_url), C(repo_fingerprints), C(leftovers), C(engines), C(config).
     type: dictionary
     required: true
+  language:
+    description: Language of the refusal, V(en) or V(zh).
+    type: string
+    default: en
 """
 
 EXAMPLES = r"""
@@ -44,10 +48,12 @@ _value:
 """
 
 
-def toolkit_steps(facts: t.Mapping[str, t.Any], inputs: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def toolkit_steps(
+    facts: t.Mapping[str, t.Any], inputs: t.Mapping[str, t.Any], language: str = "en"
+) -> dict[str, t.Any]:
     """Return what toolkit_steps.steps gives; a bad wish is an AnsibleFilterError."""
     try:
-        return steps.steps(facts, inputs)
+        return steps.steps(facts, inputs, language)
     except ValueError as error:
         raise AnsibleFilterError(f"nvidia_container_toolkit: {error}") from error
 

@@ -51,16 +51,27 @@ def test_a_playbook_that_judges_or_plans_does_so_in_the_wished_language(path: Pa
 
 
 ROLE_FILES = sorted(path for folder in ("tasks", "vars") for path in (ROOT / "roles").glob(f"*/{folder}/*.yml"))
+FILTERS = {path.stem: path.read_text("utf-8") for path in (ROOT / "plugins" / "filter").glob("*.py")}
 # filters whose texts are in both languages, by what their documentation lists
-BILINGUAL = [
-    path.stem for path in (ROOT / "plugins" / "filter").glob("*.py") if "\n  language:\n" in path.read_text("utf-8")
-]
+BILINGUAL = [name for name, source in FILTERS.items() if "\n  language:\n" in source]
+# filters that tell users in a sentence what cannot be, by what their documentation says they return
+REFUSING = [name for name, source in FILTERS.items() if re.search(r"refusal|sentence", source.partition("RETURN")[2])]
+# what speaks English only as yet
+ENGLISH = {"container_folder", "container_steps", "dev_inplace_steps", "driver_set", "gpu_heal_report"}
+
+
+@pytest.mark.parametrize("name", sorted({*REFUSING} - ENGLISH))
+def test_a_filter_that_refuses_does_so_in_both_languages(name: str) -> None:
+    assert name in BILINGUAL
 
 
 @pytest.mark.parametrize("name", sorted(BILINGUAL))
 def test_a_role_has_its_refusals_in_the_wished_language(name: str) -> None:
     for path in ROLE_FILES:
-        for call in re.findall(rf"gpuready\.bootstrap\.{name}\(([^)]*)\)", path.read_text("utf-8")):
+        # with its arguments, as a filter or in map('...'); bare, it would speak English
+        for call in re.findall(
+            rf"\| *(?:map\(')?gpuready\.bootstrap\.{name}\b(?:\(|', )?([^)]*)", path.read_text("utf-8")
+        ):
             role = path.relative_to(ROOT / "roles").parts[0]
             assert call.endswith(f"{role}_language"), path
             default = yaml.safe_load((ROOT / "roles" / role / "defaults" / "main.yml").read_text("utf-8"))

@@ -10,36 +10,49 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import data
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, say
 
-INPUT = "nvidia_container_toolkit_config"
 PATH = "/etc/nvidia-container-runtime/config.toml"
-_WORDS = {"bool": "true or false", "str": "a text", "list": "a list of texts"}
+_WORDS = {"bool": say("true or false"), "str": say("a text"), "list": say("a list of texts")}
 
 
-def refusal(config: Mapping[str, Any]) -> str:
-    """One sentence for the first key that cannot stand there; '' where all can."""
+def refusal(config: Mapping[str, Any]) -> Text | None:
+    """One sentence for the first key that cannot stand there; None where all can."""
     for key, value in config.items():
         found = _refused(str(key), value)
-        if found:
+        if found is not None:
             return found
-    return ""
+    return None
 
 
-def _refused(key: str, value: Any) -> str:
+def _refused(key: str, value: Any) -> Text | None:
     table = data.load("toolkit_config")
     kind = table["keys"].get(key)
     if kind is None:
         near = difflib.get_close_matches(key, table["keys"], 1)
-        hint = f" Did you mean {near[0]}?" if near else " docs/toolkit.md lists the keys."
-        return f"{INPUT}: {key} is no key of the toolkit's config.toml.{hint}"
+        hint = say("Did you mean {key}?", key=near[0]) if near else say("docs/toolkit.md lists the keys.")
+        return say(
+            "nvidia_container_toolkit_config: {key} is no key of the toolkit's config.toml. {hint}", key=key, hint=hint
+        )
     if value is None:
-        return ""
+        return None
     if not _fits(kind, value):
-        return f"{INPUT}: {key} must be {_WORDS[kind]}, not {value!r} ({type(value).__name__})."
+        return say(
+            "nvidia_container_toolkit_config: {key} must be {kind}, not {value} ({type}).",
+            key=key,
+            kind=_WORDS[kind],
+            value=repr(value),
+            type=type(value).__name__,
+        )
     words = table["choices"].get(key)
     if words and value not in words:
-        return f"{INPUT}: {key} must be one of {', '.join(words)}, not {value!r}."
-    return ""
+        return say(
+            "nvidia_container_toolkit_config: {key} must be one of {words}, not {value}.",
+            key=key,
+            words=words,
+            value=repr(value),
+        )
+    return None
 
 
 def _fits(kind: str, value: Any) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.docker_unread import unread
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import data
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, render, say
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.toolkit_steps import config, engines, sources, versions
 
 # Also needed where CDI is used: tools look for this runtime to tell a GPU host (devcontainers/cli, for one)
@@ -22,20 +23,20 @@ SETTINGS: Mapping[str, Any] = {"runtimes": {"nvidia": {"path": "nvidia-container
 _LOADED = "loaded"
 
 
-def steps(facts: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+def steps(facts: Mapping[str, Any], inputs: Mapping[str, Any], language: str = "en") -> dict[str, Any]:
     """Conditions and values by name. Raises ValueError for a wish that cannot be read.
 
     inputs: those of the role without its prefix: `version`, `allow_vulnerable`, `channel`, `repo_url`, `repo_base_url`,
-    `repo_key_url`, `repo_fingerprints`, `leftovers`, `engines`, `config`.
+    `repo_key_url`, `repo_fingerprints`, `leftovers`, `engines`, `config`. language: of the refusal.
     """
-    return _Steps(facts, inputs).as_dict()
+    return _Steps(facts, inputs, language).as_dict()
 
 
 class _Steps:
     """The answers for one machine; each is asked for once, by as_dict."""
 
-    def __init__(self, facts: Mapping[str, Any], inputs: Mapping[str, Any]) -> None:
-        self.facts, self.inputs = facts, inputs
+    def __init__(self, facts: Mapping[str, Any], inputs: Mapping[str, Any], language: str) -> None:
+        self.facts, self.inputs, self.language = facts, inputs, language
         self.manager = "dnf" if facts["packages"]["manager"] == "dnf" else "apt"
         self.version = versions.full(str(inputs["version"]))
         self.packages = sources.packages()
@@ -141,8 +142,8 @@ class _Steps:
 
     def _refusal(self, leftovers: Sequence[Mapping[str, Any]]) -> str:
         conflicts = [one for one in leftovers if one["conflict"]]
-        found = input_error(self.inputs) or (_conflict(conflicts) if conflicts else "")
-        return f"{found} Nothing was changed." if found else ""
+        found = _input_error(self.inputs) or (_conflict(conflicts) if conflicts else None)
+        return str(render(say("{reasons} Nothing was changed.", reasons=found), self.language)) if found else ""
 
     def _repository(self) -> dict[str, Any]:
         """What preflight may ask."""
@@ -157,17 +158,21 @@ class _Steps:
         }
 
 
-def input_error(inputs: Mapping[str, Any]) -> str:
+def input_error(inputs: Mapping[str, Any], language: str = "en") -> str:
     """One sentence for an input that no machine can follow; '' otherwise. For a playbook that asks before all else."""
+    return str(render(_input_error(inputs) or "", language))
+
+
+def _input_error(inputs: Mapping[str, Any]) -> Text | None:
     version = versions.refusal(str(inputs["version"]), bool(inputs["allow_vulnerable"]))
     return version or config.refusal(inputs["config"] or {})
 
 
-def _conflict(conflicts: Sequence[Mapping[str, Any]]) -> str:
-    files = ", ".join(dict.fromkeys(str(one["file"]) for one in conflicts))
-    return (
-        f"{files} sets the toolkit's repository, too, with another key or without checks, and the package manager "
-        "would stop at that. Set nvidia_container_toolkit_leftovers to disable, or take the entry out."
+def _conflict(conflicts: Sequence[Mapping[str, Any]]) -> Text:
+    return say(
+        "{files} sets the toolkit's repository, too, with another key or without checks, and the package manager would "
+        "stop at that. Set nvidia_container_toolkit_leftovers to disable, or take the entry out.",
+        files=list(dict.fromkeys(str(one["file"]) for one in conflicts)),
     )
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import data
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.model import version_at_least, version_key
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, say
 
-INPUT = "nvidia_container_toolkit_version"
 # 1.20.0, 1.20.0-1, 1.21.0~rc.1-1
 _WISH = re.compile(r"\d+\.\d+\.\d+(?:~rc\.\d+)?(?:-\d+)?")
 SHOWN = 8
@@ -27,17 +27,22 @@ def full(wish: str) -> str:
     return wish if "-" in wish else f"{wish}-1"
 
 
-def refusal(wish: str, allow_vulnerable: bool) -> str:
-    """One sentence where the wish cannot be meant or would open known holes; '' otherwise."""
+def refusal(wish: str, allow_vulnerable: bool) -> Text | None:
+    """One sentence where the wish cannot be meant or would open known holes; None otherwise."""
     if not _WISH.fullmatch(wish):
-        return f"{INPUT}: {wish!r} is no version of the toolkit, such as 1.20.0-1."
+        return say(
+            "nvidia_container_toolkit_version: {wish} is no version of the toolkit, such as 1.20.0-1.", wish=repr(wish)
+        )
     if allow_vulnerable or _safe(wish):
-        return ""
+        return None
     rows = data.load("toolkit")["cves"].items()
     holes = [cve for cve, row in rows if not version_at_least(wish, row["fixed"])]
-    return (
-        f"{INPUT}: {wish} is open to {', '.join(holes)}; take {floor()} or newer, or set "
-        "nvidia_container_toolkit_allow_vulnerable to true."
+    return say(
+        "nvidia_container_toolkit_version: {wish} is open to {holes}; take {floor} or newer, or set "
+        "nvidia_container_toolkit_allow_vulnerable to true.",
+        wish=wish,
+        holes=holes,
+        floor=floor(),
     )
 
 
@@ -49,27 +54,30 @@ def _safe(version: str) -> bool:
 
 def chosen(
     candidates: Mapping[str, Sequence[str]], names: Sequence[str], version: str, manager: str
-) -> tuple[list[str], str]:
+) -> tuple[list[str], Text | None]:
     """(what to give to the package manager, why that is not possible)."""
     lacking = [name for name in names if version not in candidates.get(name, ())]
     if lacking:
         return [], _gone(candidates, names, version, lacking)
     sign = "=" if manager == "apt" else "-"
-    return [f"{name}{sign}{version}" for name in names], ""
+    return [f"{name}{sign}{version}" for name in names], None
 
 
-def _gone(candidates: Mapping[str, Sequence[str]], names: Sequence[str], version: str, lacking: Sequence[str]) -> str:
+def _gone(candidates: Mapping[str, Sequence[str]], names: Sequence[str], version: str, lacking: Sequence[str]) -> Text:
     complete = set.intersection(*(set(candidates.get(name, ())) for name in names))
     safe = sorted((one for one in complete if _safe(one)), key=version_key, reverse=True)
     if not any(candidates.get(name) for name in names):
-        return (
-            f"No repository offers {', '.join(lacking)}. Look at nvidia_container_toolkit_repo_base_url and "
-            "nvidia_container_toolkit_repo_url."
+        return say(
+            "No repository offers {names}. Look at nvidia_container_toolkit_repo_base_url and "
+            "nvidia_container_toolkit_repo_url.",
+            names=lacking,
         )
-    offer = ", ".join(safe[:SHOWN]) or f"none that is {floor()} or newer"
-    return (
-        f"The repository does not offer {version} of {', '.join(lacking)}. Complete sets without known holes that it "
-        f"has: {offer}. Set {INPUT} to one of them."
+    return say(
+        "The repository does not offer {version} of {names}. Complete sets without known holes that it has: {offer}. "
+        "Set nvidia_container_toolkit_version to one of them.",
+        version=version,
+        names=lacking,
+        offer=safe[:SHOWN] or say("none that is {floor} or newer", floor=floor()),
     )
 
 

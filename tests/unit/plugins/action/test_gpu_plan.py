@@ -90,6 +90,8 @@ def test_what_roles_refuse_is_said_before_the_host_is_read() -> None:
     with pytest.raises(AnsibleActionFail) as caught:
         run({"refusals": ["", "There is no key.", "Two versions are asked for."]}, gathered("bare_host"))
     assert caught.value.message == "There is no key. Two versions are asked for. Nothing was changed."
+    with pytest.raises(AnsibleActionFail, match=r"^没有密钥。版本不对。未作任何更改。$"):
+        run({"refusals": ["没有密钥。", "", "版本不对。"], "language": "zh"}, gathered("bare_host"))
     assert run({"refusals": ["", ""]}, gathered("bare_host"))[0]["msg"] == "gpu01: planned"
 
 

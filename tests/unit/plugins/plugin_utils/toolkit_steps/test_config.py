@@ -27,14 +27,17 @@ MODE, CGROUPS = "nvidia-container-runtime.mode", "nvidia-container-cli.no-cgroup
     ],
 )
 def test_a_refusal_names_key_value_and_type(settings: dict[str, Any], words: list[str]) -> None:
-    said = config.refusal({"disable-require": False, **settings})
+    found = config.refusal({"disable-require": False, **settings})
+    assert found is not None and found.into("zh").startswith("nvidia_container_toolkit_config：")
+    assert found.into("zh").endswith(("。", "？"))
+    said = str(found)
     assert said.startswith("nvidia_container_toolkit_config: ")
     assert [word for word in words if word not in said] == []
 
 
 def test_good_values() -> None:
-    assert config.refusal({MODE: "jit-cdi", CGROUPS: "False", "disable-require": None}) == ""
-    assert config.refusal({"accept-nvidia-visible-devices-envvar-when-unprivileged": False}) == ""
+    assert config.refusal({MODE: "jit-cdi", CGROUPS: "False", "disable-require": None}) is None
+    assert config.refusal({"accept-nvidia-visible-devices-envvar-when-unprivileged": False}) is None
 
 
 VALUES = st.one_of(

@@ -70,9 +70,9 @@ def spec(path: str, version: str | None = "580.159.03", missing: list[str] | Non
     return {"path": path, "kind": "nvidia.com/gpu", "missing_paths": missing or [], "driver_version": version}
 
 
-def ask(facts: dict[str, Any], **inputs: Any) -> dict[str, Any]:
+def ask(facts: dict[str, Any], language: str = "en", **inputs: Any) -> dict[str, Any]:
     before = copy.deepcopy(facts)
-    found = toolkit_steps(facts, {**INPUTS, **inputs})
+    found = toolkit_steps(facts, {**INPUTS, **inputs}, language)
     assert facts == before, "the facts are only read"
     json.dumps(found)
     return found
@@ -236,6 +236,9 @@ def test_a_leftover_that_stops_apt_is_refused_or_switched_off() -> None:
     facts = bare(entry(LIST, f"{BASE}/stable/deb/$(ARCH)"))
     found = ask(facts)
     assert LIST in found["refusal"] and "nvidia_container_toolkit_leftovers" in found["refusal"]
+    assert found["refusal"].endswith(". Nothing was changed.")
+    chinese = ask(facts, "zh")["refusal"]
+    assert chinese.startswith(f"{LIST} 也配置了") and chinese.endswith("。未作任何更改。")
     found = ask(facts, leftovers="disable")
     assert found["refusal"] == "" and len(found["leftovers"]) == 1 and found["leftovers_said"] == []
 
@@ -346,10 +349,12 @@ def test_no_order_that_would_be_a_cycle() -> None:
     ],
 )
 def test_wished_versions(wish: str, allowed: bool, word: str) -> None:
-    found = toolkit_input_error({**INPUTS, "version": wish, "allow_vulnerable": allowed})
-    assert bool(found) == bool(word) and word in found
+    inputs = {**INPUTS, "version": wish, "allow_vulnerable": allowed}
+    found, chinese = toolkit_input_error(inputs), toolkit_input_error(inputs, "zh")
+    assert bool(found) == bool(chinese) == bool(word) and word in found
     if word:
-        assert found in ask(snapshot("bare_host"), version=wish)["refusal"]
+        assert ask(snapshot("bare_host"), version=wish)["refusal"] == f"{found} Nothing was changed."
+        assert ask(snapshot("bare_host"), "zh", version=wish)["refusal"] == f"{chinese}未作任何更改。" != found
 
 
 def test_a_version_that_is_gone() -> None:
@@ -361,6 +366,7 @@ def test_a_version_that_is_gone() -> None:
     assert names[1] in error and names[0] not in error.partition("Complete")[0].replace(names[1], "")
     assert "that it has: 1.20.0-1." in error, "complete sets without holes only"
     assert "No repository offers" in toolkit_set({}, found)["error"]
+    assert "软件源不提供" in toolkit_set(offered, found, "zh")["error"]
     assert "none that is 1.19.1 or newer" in toolkit_set({name: ["1.18.1-1"] for name in names}, found)["error"]
 
 
