@@ -15,7 +15,8 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import plan_fil
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan import terminal
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.plan import make_plan
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.wishes import Wishes, make_wishes
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import LANGUAGES, render, said, say
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import LANGUAGES, said
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.refused import nothing_changed
 
 FACTS_MODULE = "gpuready.bootstrap.gpu_facts"
 # what a plan is made from; the other sections cost time and say nothing to it
@@ -45,9 +46,8 @@ class ActionModule(ActionBase):
         _validation, args = self.validate_argument_spec(
             argument_spec=ARGUMENT_SPEC, mutually_exclusive=[["snapshot", "snapshots"]]
         )
-        language: str = args["language"]
-        if refused := ("" if language == "zh" else " ").join(filter(None, args["refusals"])):
-            raise AnsibleActionFail(str(render(say("{reasons} Nothing was changed.", reasons=refused), language)))
+        if refused := nothing_changed(args["refusals"], args["language"]):
+            raise AnsibleActionFail(refused)
         host = str(variables.get("inventory_hostname", "localhost"))
         try:
             wishes = make_wishes(args["wishes"])

@@ -23,6 +23,10 @@ options:
         C(read_only).
     type: dictionary
     required: true
+  language:
+    description: Language of the sentence, V(en) or V(zh).
+    type: string
+    default: en
 """
 
 EXAMPLES = r"""

@@ -34,6 +34,10 @@ options:
         the locks and C(projects), the files of projects, both by container; C(rebuild), whether images are built anew.
     type: dictionary
     required: true
+  language:
+    description: Language of the refusals, V(en) or V(zh).
+    type: string
+    default: en
 """
 
 EXAMPLES = r"""

@@ -57,7 +57,7 @@ BILINGUAL = [name for name, source in FILTERS.items() if "\n  language:\n" in so
 # filters that tell users in a sentence what cannot be, by what their documentation says they return
 REFUSING = [name for name, source in FILTERS.items() if re.search(r"refusal|sentence", source.partition("RETURN")[2])]
 # what speaks English only as yet
-ENGLISH = {"container_folder", "container_steps", "dev_inplace_steps", "driver_set", "gpu_heal_report"}
+ENGLISH = {"dev_inplace_steps", "driver_set", "gpu_heal_report"}
 
 
 @pytest.mark.parametrize("name", sorted({*REFUSING} - ENGLISH))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,12 +13,20 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps.found import LEAST_ENGINE, Found, major
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps.wanted import Wanted, World
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env import compose, image
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, render, say
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.refused import reason
+
+# state absent removes folders below it
+_ROOT = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 
 
-def steps(facts: Mapping[str, Any], specs: Sequence[Mapping[str, Any]], inputs: Mapping[str, Any]) -> dict[str, Any]:
+def steps(
+    facts: Mapping[str, Any], specs: Sequence[Mapping[str, Any]], inputs: Mapping[str, Any], language: str = "en"
+) -> dict[str, Any]:
     """refusal, and what is to do for each container; all of it data, nothing is asked or changed.
 
     facts: gpu_host. specs: one whole specification a container. inputs: root, addresses, locks, projects, rebuild.
+    language: of the refusals.
     """
     found = Found(facts)
     names = [spec["name"] for spec in specs]
@@ -31,18 +40,52 @@ def steps(facts: Mapping[str, Any], specs: Sequence[Mapping[str, Any]], inputs: 
     try:
         wanted = [Wanted(spec, found.gpu_mode(spec["gpu"]["mode"]), world) for spec in specs]
     except ValueError as error:
-        return {"refusal": str(error), "host_refusal": "", "todo": [], "right": False, "names": names}
+        return {
+            "refusal": reason(error, language),
+            "host_refusal": "",
+            "todo": [],
+            "right": False,
+            "names": names,
+        }
     different = [Difference(one, found, bool(inputs.get("rebuild"))) for one in wanted]
     todo = [one for one in different if not one.right]
     return {
         "refusal": "",
-        "host_refusal": next(_refusals(found, todo), ""),
+        "host_refusal": _said(next(_refusals(found, todo), None), language),
         "names": names,
         "right": not todo,
         "builds": _builds(todo),
         "todo": [_todo(one) for one in todo],
         "predicted": [text for one in todo for text in one.predicted()],
     }
+
+
+def input_error(inputs: Mapping[str, Any], language: str = "en") -> str:
+    """One sentence for an input that no machine can follow; '' otherwise. For a playbook that asks before all else.
+
+    inputs: root; names, of the containers that are specified; unknown, those asked for beside them.
+    """
+    return _said(_input_error(inputs), language)
+
+
+def _input_error(inputs: Mapping[str, Any]) -> Text | None:
+    if not _ROOT.fullmatch(str(inputs["root"])):
+        return say(
+            'dev_container_root is "{root}"; it must be an absolute path of letters, digits, ".", "_" and "-", because '
+            "state absent removes folders in it.",
+            root=inputs["root"],
+        )
+    if inputs["unknown"]:
+        return say(
+            "dev_container_only names {unknown}; there is {names}.",
+            unknown=list(inputs["unknown"]),
+            names=list(inputs["names"]),
+        )
+    return None
+
+
+def _said(text: Any, language: str) -> str:
+    return "" if text is None else str(render(text, language))
 
 
 def _builds(todo: Sequence[Difference]) -> list[dict[str, Any]]:
@@ -100,7 +143,7 @@ def _todo(one: Difference) -> dict[str, Any]:
     }
 
 
-def _refusals(found: Found, todo: Sequence[Difference]) -> Iterator[str]:
+def _refusals(found: Found, todo: Sequence[Difference]) -> Iterator[Text]:
     """Why the machine cannot have these containers now, in the order in which it is told."""
     if not todo:
         return
@@ -108,52 +151,64 @@ def _refusals(found: Found, todo: Sequence[Difference]) -> Iterator[str]:
     for one in todo:
         yield from _gpu(found, one)
         for port, who in sorted(one.taken().items()):
-            name = who.get("comm") or "another program"
-            by = f"{name} (pid {who['pid']})" if who.get("pid") else name
-            yield (
-                f"Port {port} of the host, which the container {one.wanted.name} is to publish, is taken by {by}; "
-                "give the container another one, or stop that."
+            by = who.get("comm") or say("another program")
+            yield say(
+                "Port {port} of the host, which the container {name} is to publish, is taken by {by}; give the "
+                "container another one, or stop that.",
+                port=port,
+                name=one.wanted.name,
+                by=say("{comm} (pid {pid})", comm=by, pid=who["pid"]) if who.get("pid") else by,
             )
 
 
-def _engine(found: Found) -> Iterator[str]:
+def _engine(found: Found) -> Iterator[Text]:
     docker = found.docker
     if not docker.get("present"):
-        yield "Docker Engine is not installed; run the role gpuready.bootstrap.docker_engine first."
+        yield say("Docker Engine is not installed; run the role gpuready.bootstrap.docker_engine first.")
     elif not docker.get("reachable"):
-        why = docker.get("error") or "no reason given"
-        yield f"Docker Engine does not answer ({why}); start it, or run the role gpuready.bootstrap.docker_engine."
+        yield say(
+            "Docker Engine does not answer ({error}); start it, or run the role gpuready.bootstrap.docker_engine.",
+            error=docker.get("error") or say("no reason given"),
+        )
     elif major(docker.get("version")) < LEAST_ENGINE:
-        yield (
-            f"Docker Engine is {docker.get('version')}, and this role needs {LEAST_ENGINE} or newer (CDI, start "
-            "interval of health checks); upgrade it."
+        yield say(
+            "Docker Engine is {version}, and this role needs {least} or newer (CDI, start interval of health checks); "
+            "upgrade it.",
+            version=docker.get("version"),
+            least=LEAST_ENGINE,
         )
     elif not docker.get("compose_version"):
-        yield "The compose v2 plugin of Docker is missing; run the role gpuready.bootstrap.docker_engine first."
+        yield say("The compose v2 plugin of Docker is missing; run the role gpuready.bootstrap.docker_engine first.")
 
 
-def _gpu(found: Found, one: Difference) -> Iterator[str]:
+def _gpu(found: Found, one: Difference) -> Iterator[Text]:
     mode, wanted = one.wanted.gpu, one.wanted.spec["gpu"]["mode"]
-    toolkit = "run the role gpuready.bootstrap.nvidia_container_toolkit"
     if mode == "undecided":
-        yield (
+        yield say(
             "dev_gpu.mode is auto, but Docker shows neither CDI with a specification for nvidia.com/gpu nor a runtime "
-            f"named nvidia; {toolkit}, or set dev_gpu.mode to none."
+            "named nvidia; run the role gpuready.bootstrap.nvidia_container_toolkit, or set dev_gpu.mode to none."
         )
     elif mode == "cdi" and not found.cdi_ready:
-        yield (
-            f"dev_gpu.mode is {wanted}, but Docker shows no CDI directories or no specification for nvidia.com/gpu in "
-            f"them; {toolkit}."
+        yield say(
+            "dev_gpu.mode is {mode}, but Docker shows no CDI directories or no specification for nvidia.com/gpu in "
+            "them; run the role gpuready.bootstrap.nvidia_container_toolkit.",
+            mode=wanted,
         )
     elif mode == "cdi":
         missing = [gpu for gpu in compose.chosen(one.wanted.spec["gpu"]) if gpu not in found.cdi_devices]
         if missing:
-            yield (
-                f"dev_gpu.devices of the container {one.wanted.name} asks for {', '.join(missing)}, but the CDI "
-                f"specification has only {', '.join(found.cdi_devices)}."
+            yield say(
+                "dev_gpu.devices of the container {name} asks for {missing}, but the CDI specification has only "
+                "{devices}.",
+                name=one.wanted.name,
+                missing=missing,
+                devices=found.cdi_devices,
             )
     elif mode == "runtime" and not found.runtime_ready:
-        yield f"dev_gpu.mode is runtime, but Docker has no runtime named nvidia; {toolkit}."
+        yield say(
+            "dev_gpu.mode is runtime, but Docker has no runtime named nvidia; run the role "
+            "gpuready.bootstrap.nvidia_container_toolkit."
+        )
 
 
 def own_images(facts: Mapping[str, Any], names: Sequence[str]) -> list[str]:
@@ -163,25 +218,42 @@ def own_images(facts: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     return sorted(tag for tag in found.tags if tag.startswith(f"{image.REPOSITORY}:") and tag not in used)
 
 
-def folder_error(looked: Mapping[str, Any]) -> str:
+def folder_error(looked: Mapping[str, Any], language: str = "en") -> str:
     """Why a container's user could not work in a folder of the host; empty where nothing speaks against it.
 
     looked: a result of ansible.builtin.stat with its item {path, name, uid, gid, read_only}. Access lists are not known
     here: a folder that has some is believed.
     """
-    item, stat = looked["item"], looked.get("stat") or {}
-    said = f"{item['path']}, which the container {item['name']} is to see,"
+    return _said(_folder_error(looked["item"], looked.get("stat") or {}), language)
+
+
+def _folder_error(item: Mapping[str, Any], stat: Mapping[str, Any]) -> Text | None:
+    path, name = item["path"], item["name"]
     if not stat.get("exists"):
-        return f"{said} does not exist on the host; make it, mount it (role storage_mounts), or leave it out."
+        return say(
+            "{path}, which the container {name} is to see, does not exist on the host; make it, mount it (role "
+            "storage_mounts), or leave it out.",
+            path=path,
+            name=name,
+        )
     if not stat.get("isdir"):
-        return f"{said} is not a directory; dev_volumes takes directories."
+        return say(
+            "{path}, which the container {name} is to see, is not a directory; dev_volumes takes directories.",
+            path=path,
+            name=name,
+        )
     if item["read_only"] or not stat.get("mode"):
-        return ""
+        return None
     mode, uid, gid = int(stat["mode"], 8), stat.get("uid"), stat.get("gid")
     bits = mode >> 6 if uid == item["uid"] else mode >> 3 if gid == item["gid"] else mode
     if bits & 0o3 == 0o3:
-        return ""
-    return (
-        f"{said} is not writable for uid {item['uid']} (it belongs to {uid}:{gid} with mode {stat['mode']}); give it "
-        "to that uid, or set read_only."
+        return None
+    return say(
+        "{path}, which the container {name} is to see, is not writable for uid {uid} (it belongs to {owner} with mode "
+        "{mode}); give it to that uid, or set read_only.",
+        path=path,
+        name=name,
+        uid=item["uid"],
+        owner=f"{uid}:{gid}",
+        mode=stat["mode"],
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
+
 # how code-server names its machines
 _CODE_SERVER = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -41,8 +43,14 @@ def _checked(option: str, one: Mapping[str, Any], machine: str, name: str, url: 
     sha256 = str(one["sha256"].get(machine) or "")
     if not sha256:
         raise ValueError(
-            f"{option} has no sum for {machine}, and nothing is installed unchecked; give the SHA-256 sum of "
-            f"{url.rpartition('/')[2]} of version {one['version']}."
+            say(
+                "{option} has no sum for {machine}, and nothing is installed unchecked; give the SHA-256 sum of {file} "
+                "of version {version}.",
+                option=option,
+                machine=machine,
+                file=url.rpartition("/")[2],
+                version=one["version"],
+            )
         )
     return {"name": name, "url": url, "sha256": sha256}
 

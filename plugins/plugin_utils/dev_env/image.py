@@ -24,6 +24,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.service
     tool_env,
 )
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.stages import NETWORK, Stage, stages
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
 
 REPOSITORY = "gpuready/dev"
 # where a step finds what belongs to it; nothing of it stays in the layer
@@ -37,7 +38,7 @@ _CACHED = ("python", "packages", "source_builds")
 _IGNORE = "# no secrets in a context\nsecrets/\n"
 # what apt reads; cuda: NVIDIA's repository, which the entries of its images name
 _ARCHIVES = ("debian", "ubuntu", "ubuntu-ports", "cuda")
-_NO_IMAGE = (
+_NO_IMAGE = say(
     "dev_base.image is empty, and no plan has chosen an image; name one, such as nvidia/cuda:13.0.3-base-ubuntu24.04."
 )
 _HEADER = """\
@@ -187,7 +188,7 @@ def _input(part: str, stage: str, under: str) -> str:
 
 def _one_line(name: str, value: str) -> str:
     if "\n" in value or "\r" in value:
-        raise ValueError(f"{name} holds a line break; a layer of an image takes one line.")
+        raise ValueError(say("{name} holds a line break; a layer of an image takes one line.", name=name))
     return quote(value)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.docker_unread import unread
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness import data
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, render, say
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.refused import nothing_changed
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.toolkit_steps import config, engines, sources, versions
 
 # Also needed where CDI is used: tools look for this runtime to tell a GPU host (devcontainers/cli, for one)
@@ -143,7 +144,7 @@ class _Steps:
     def _refusal(self, leftovers: Sequence[Mapping[str, Any]]) -> str:
         conflicts = [one for one in leftovers if one["conflict"]]
         found = _input_error(self.inputs) or (_conflict(conflicts) if conflicts else None)
-        return str(render(say("{reasons} Nothing was changed.", reasons=found), self.language)) if found else ""
+        return nothing_changed(found, self.language)
 
     def _repository(self) -> dict[str, Any]:
         """What preflight may ask."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -54,8 +55,14 @@ def specs(**given: Any) -> list[dict[str, Any]]:
     return spec.expand({**GIVEN, **given})
 
 
-def asked(facts: dict[str, Any], *, inputs: dict[str, Any] | None = None, **given: Any) -> dict[str, Any]:
-    return steps.steps(facts, specs(**given), {**INPUTS, **(inputs or {})})
+def asked(
+    facts: dict[str, Any], *, inputs: dict[str, Any] | None = None, language: str = "en", **given: Any
+) -> dict[str, Any]:
+    return steps.steps(facts, specs(**given), {**INPUTS, **(inputs or {})}, language)
+
+
+def chinese(text: str) -> bool:
+    return text.endswith("。") and bool(re.search("[\u4e00-\u9fff]", text))
 
 
 def world() -> World:
@@ -272,6 +279,7 @@ def test_a_host_that_cannot_run_it_is_told_why(case: str) -> None:
     edit, words = HOSTS[case]
     edit(facts)
     assert words in asked(facts)["host_refusal"]
+    assert chinese(asked(facts, language="zh")["host_refusal"])
 
 
 def test_the_ports_of_the_container_itself_are_no_obstacle() -> None:
@@ -282,7 +290,9 @@ def test_the_ports_of_the_container_itself_are_no_obstacle() -> None:
 
 
 def test_a_gpu_that_is_not_there_is_named() -> None:
-    assert "asks for 5" in asked(ENGINE, gpu_devices=["5"])["host_refusal"]
+    said = [asked(ENGINE, gpu_devices=["5"], language=one)["host_refusal"] for one in ("en", "zh")]
+    assert "asks for 5, but the CDI specification has only all, 0, 1." in said[0]
+    assert "要求 5，" in said[1] and "只有 all、0、1。" in said[1]
 
 
 def test_passwords_stand_only_where_secrets_do() -> None:
@@ -294,6 +304,7 @@ def test_passwords_stand_only_where_secrets_do() -> None:
 
 def test_a_missing_base_image_is_one_sentence() -> None:
     assert "dev_base.image is empty" in asked(ENGINE, base_image="")["refusal"]
+    assert "dev_base.image 为空" in asked(ENGINE, base_image="", language="zh")["refusal"]
 
 
 @pytest.mark.parametrize(
@@ -309,8 +320,39 @@ def test_a_missing_base_image_is_one_sentence() -> None:
 )
 def test_a_folder_that_the_user_cannot_work_in_is_named(stat: dict[str, Any], words: str) -> None:
     item = {"path": "/srv/models", "name": "dev", "uid": 1000, "gid": 1000, "read_only": False}
-    said = steps.folder_error({"item": item, "stat": stat})
+    looked = {"item": item, "stat": stat}
+    said = steps.folder_error(looked)
     assert words in said if words else said == ""
+    assert chinese(steps.folder_error(looked, "zh")) if words else steps.folder_error(looked, "zh") == ""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said", "translated"),
+    [
+        ({}, "", ""),
+        (
+            {"root": "opt"},
+            'dev_container_root is "opt"; it must be an absolute path of letters',
+            "dev_container_root 是「opt」",
+        ),
+        (
+            {"root": "/opt/../etc"},
+            'dev_container_root is "/opt/../etc"; it must',
+            "dev_container_root 是「/opt/../etc」",
+        ),
+        ({"root": "/opt\n"}, "dev_container_root is", "dev_container_root 是"),
+        (
+            {"unknown": ["eve", "mallory"]},
+            "dev_container_only names eve, mallory; there is alice, bob.",
+            "dev_container_only 中的 eve、mallory 不存在；已有的是 alice、bob。",
+        ),
+    ],
+)
+def test_an_input_that_no_machine_can_follow_is_named(wrong: dict[str, Any], said: str, translated: str) -> None:
+    inputs = {"root": ROOT, "names": ["alice", "bob"], "unknown": [], **wrong}
+    found, other = (steps.input_error(inputs, language) for language in ("en", "zh"))
+    assert found.startswith(said) and other.startswith(translated)
+    assert bool(found) == bool(other) == bool(wrong)
 
 
 def test_images_of_others_and_used_ones_stay() -> None:
