@@ -9,6 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env import inplace
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.refused import reason
 
 DOCUMENTATION = r"""
 name: dev_inplace_steps
@@ -32,6 +33,10 @@ options:
         C(pip_index_url), C(mirrors).
     type: dictionary
     required: true
+  language:
+    description: Language of the refusal, V(en) or V(zh).
+    type: string
+    default: en
 """
 
 EXAMPLES = r"""
@@ -50,13 +55,14 @@ _value:
 
 
 def dev_inplace_steps(
-    facts: t.Mapping[str, t.Any], spec: t.Mapping[str, t.Any], inputs: t.Mapping[str, t.Any]
+    facts: t.Mapping[str, t.Any], spec: t.Mapping[str, t.Any], inputs: t.Mapping[str, t.Any], language: str = "en"
 ) -> dict[str, t.Any]:
     """Return what inplace.steps gives; a wrong input is an AnsibleFilterError."""
     try:
-        return {**inplace.steps(facts, spec, inputs), "network": inplace.network_secrets(inputs, spec)}
+        found = inplace.steps(facts, spec, inputs, language)
     except ValueError as error:
-        raise AnsibleFilterError(str(error)) from error
+        raise AnsibleFilterError(reason(error, language)) from error
+    return {**found, "network": inplace.network_secrets(inputs, spec)}
 
 
 class FilterModule:

@@ -51,13 +51,22 @@ def test_a_playbook_that_judges_or_plans_does_so_in_the_wished_language(path: Pa
 
 
 ROLE_FILES = sorted(path for folder in ("tasks", "vars") for path in (ROOT / "roles").glob(f"*/{folder}/*.yml"))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "roles").iterdir()), ids=lambda path: path.name)
+def test_a_role_that_judges_or_plans_does_so_in_its_language(path: Path) -> None:
+    found = [task for file in path.glob("tasks/*.yml") for task in tasks(yaml.safe_load(file.read_text("utf-8")))]
+    spoken = [task[name] or {} for task in found for name in SPEAKING if name in task]
+    assert all(f"{path.name}_language" in arguments.get("language", "") for arguments in spoken)
+
+
 FILTERS = {path.stem: path.read_text("utf-8") for path in (ROOT / "plugins" / "filter").glob("*.py")}
 # filters whose texts are in both languages, by what their documentation lists
 BILINGUAL = [name for name, source in FILTERS.items() if "\n  language:\n" in source]
 # filters that tell users in a sentence what cannot be, by what their documentation says they return
 REFUSING = [name for name, source in FILTERS.items() if re.search(r"refusal|sentence", source.partition("RETURN")[2])]
 # what speaks English only as yet
-ENGLISH = {"dev_inplace_steps", "driver_set", "gpu_heal_report"}
+ENGLISH = {"driver_set", "gpu_heal_report"}
 
 
 @pytest.mark.parametrize("name", sorted({*REFUSING} - ENGLISH))

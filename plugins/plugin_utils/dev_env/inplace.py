@@ -13,6 +13,7 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env import 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.places import INPLACE, paths
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.stages import stages
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.data import load, read
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import Text, render, say
 
 # A file system in memory or the system disk: sockets do not work on every network disk
 RUN = "/run/gpuready-env"
@@ -66,10 +67,12 @@ def place(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {"dir": table["elsewhere"], "disk": None, "provider": provider, "keeps": None}
 
 
-def steps(facts: Mapping[str, Any], spec: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str, Any]:
+def steps(
+    facts: Mapping[str, Any], spec: Mapping[str, Any], inputs: Mapping[str, Any], language: str = "en"
+) -> dict[str, Any]:
     """Everything that the role does, by task. inputs: dir, lock (text), services, start_at_login, and others of it.
 
-    Raises ValueError, in one sentence, where a download has no sum for the machine.
+    language: of the refusal. Raises ValueError, in one sentence, where a download has no sum for the machine.
     """
     folder = str(inputs["dir"]).rstrip("/")
     wanted = _spec(spec, facts, folder, int(inputs.get("jupyter_port") or 0))
@@ -78,7 +81,7 @@ def steps(facts: Mapping[str, Any], spec: Mapping[str, Any], inputs: Mapping[str
     made = stages(wanted, INPLACE, str(inputs.get("lock") or ""), where=where, machine=machine)
     programs = _programs(wanted, where) if inputs.get("services", True) else []
     return {
-        "refusal": refusal(facts, folder, bool(inputs.get("anywhere"))),
+        "refusal": str(render(refusal(facts, folder, bool(inputs.get("anywhere"))) or "", language)),
         "where": where,
         "stages": [_stage(one, wanted, where) for one in made if one["name"] != "services"],
         "files": _files(wanted, where, inputs, bool(programs)),
@@ -94,36 +97,47 @@ def steps(facts: Mapping[str, Any], spec: Mapping[str, Any], inputs: Mapping[str
     }
 
 
-def refusal(facts: Mapping[str, Any], folder: str, anywhere: bool) -> str:
-    """Why this machine is not one to work on in place; empty if it is."""
+def refusal(facts: Mapping[str, Any], folder: str, anywhere: bool) -> Text | None:
+    """Why this machine is not one to work on in place; None if it is."""
     if not facts:
-        return ""
+        return None
     if (facts.get("scope") or "container") != "container" and not anywhere:
-        return (
+        return say(
             "This machine is no rented container but a machine of its own: there the role dev_container gives users "
             "the same environment without mixing it with the system. Set dev_inplace_anywhere to true to install in "
             "place all the same."
         )
     if folder in ("", "/") or not folder.startswith("/"):
-        return f"dev_inplace_dir is {folder!r}, which is not an absolute path of a folder of its own; choose one."
+        return say(
+            "dev_inplace_dir is {folder}, which is not an absolute path of a folder of its own; choose one.",
+            folder=repr(folder),
+        )
     return _no_room(facts, folder)
 
 
-def _no_room(facts: Mapping[str, Any], folder: str) -> str:
+def _no_room(facts: Mapping[str, Any], folder: str) -> Text | None:
     entries = [entry for entry in (facts.get("storage") or {}).get("fs") or [] if entry.get("mount")]
     holding = [one for one in entries if f"{folder}/".startswith(f"{one['mount'].rstrip('/')}/")]
     disk = max(holding, key=lambda one: len(one["mount"]), default=None)
     if disk is None:
-        return ""
+        return None
     if disk.get("ro"):
-        return f"dev_inplace_dir is {folder}, and {disk['mount']} is mounted read-only; choose another folder."
+        return say(
+            "dev_inplace_dir is {folder}, and {mount} is mounted read-only; choose another folder.",
+            folder=folder,
+            mount=disk["mount"],
+        )
     free = disk.get("free_mib")
     if free is not None and free < ROOM_GIB * 1024:
-        return (
-            f"{disk['mount']} has {free} MiB left and the environment in {folder} needs at least {ROOM_GIB * 1024}; "
-            "make room, or choose another folder (dev_inplace_dir)."
+        return say(
+            "{mount} has {free} MiB left and the environment in {folder} needs at least {least}; make room, or choose "
+            "another folder (dev_inplace_dir).",
+            mount=disk["mount"],
+            free=free,
+            folder=folder,
+            least=ROOM_GIB * 1024,
         )
-    return ""
+    return None
 
 
 def workers(facts: Mapping[str, Any]) -> int | None:

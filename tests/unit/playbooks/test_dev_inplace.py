@@ -32,3 +32,9 @@ def test_a_machine_that_is_refused_still_has_its_own_package_sources() -> None:
     assert run.returncode == 2 and "Nothing was changed." in run.stdout, run.stdout + run.stderr
     assert "Mirrors" not in run.stdout and "mirrors : " not in run.stdout
     assert "changed=0" in run.stdout, run.stdout
+
+
+def test_a_machine_is_refused_in_the_wished_language() -> None:
+    run = predict("-e", "dev_inplace_dir=/", "-e", "gpuready_language=zh")
+    assert run.returncode == 2 and "。未作任何更改。" in run.stdout, run.stdout + run.stderr
+    assert "Nothing was changed" not in run.stdout and "changed=0" in run.stdout, run.stdout

@@ -31,8 +31,11 @@ def rented(provider: str | None, *mounts: str, markers: tuple[str, ...] = ()) ->
     return facts(virt={"rented": {"provider": provider, "markers": list(markers)}}, storage={"fs": entries})
 
 
-def steps(spec: dict[str, Any] | None = None, found: dict[str, Any] | None = None, **inputs: Any) -> dict[str, Any]:
-    return inplace.steps(found or facts(), normalise(spec or {}), {"dir": DIR, "lock": "", "services": True, **inputs})
+def steps(
+    spec: dict[str, Any] | None = None, found: dict[str, Any] | None = None, language: str = "en", **inputs: Any
+) -> dict[str, Any]:
+    given = {"dir": DIR, "lock": "", "services": True, **inputs}
+    return inplace.steps(found or facts(), normalise(spec or {}), given, language)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +128,9 @@ def test_there_is_always_a_worker(limit: float | None, count: int | None, memory
     ],
 )
 def test_machines_that_are_none_for_it_are_refused(found: dict[str, Any], said: str) -> None:
-    refusal = steps(found=found)["refusal"]
-    assert said in refusal and bool(refusal) == bool(said)
+    refusal, chinese = steps(found=found)["refusal"], steps(found=found, language="zh")["refusal"]
+    assert said in refusal and bool(refusal) == bool(chinese) == bool(said)
+    assert not said or (chinese.endswith("。") and chinese != refusal)
 
 
 def test_a_machine_of_its_own_only_if_told_so() -> None:
