@@ -23,6 +23,10 @@ options:
     type: list
     elements: dict
     required: true
+  language:
+    description: Language of the texts, V(en) or V(zh).
+    type: string
+    default: en
 """
 
 EXAMPLES = r"""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps import jobs
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps.difference import Difference
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps.found import LEAST_ENGINE, Found, major
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps.wanted import Wanted, World
@@ -55,7 +56,7 @@ def steps(
         "names": names,
         "right": not todo,
         "builds": _builds(todo),
-        "todo": [_todo(one) for one in todo],
+        "todo": [_todo(one, language) for one in todo],
         "predicted": [text for one in todo for text in one.predicted()],
     }
 
@@ -112,7 +113,7 @@ def _builds(todo: Sequence[Difference]) -> list[dict[str, Any]]:
     return list(made.values())
 
 
-def _todo(one: Difference) -> dict[str, Any]:
+def _todo(one: Difference, language: str) -> dict[str, Any]:
     wanted = one.wanted
     volumes = wanted.spec["volumes"].values()
     return {
@@ -134,6 +135,7 @@ def _todo(one: Difference) -> dict[str, Any]:
         "reads_anew": one.reads_anew,
         "replaces": one.replaces,
         "held": one.held,
+        "held_because": jobs.held(wanted.name, one.there.get("state")).into(language) if one.held else "",
         "stuck": one.stuck,
         "state": one.there.get("state") or "",
         "uid": wanted.uid,

@@ -37,6 +37,7 @@ PAUSED = {**RUNS, "containers": [{"name": "dev", "state": "paused"}]}
 # before a new container takes its place, after minutes of building
 ITEM = {"name": "dev", "replaces": True, "reads_anew": False, "held": False, "state": "running"}
 START = {"before": "start", "__dev_container_item": ITEM}
+CHINESE = {"dev_container_language": "zh"}
 CASES: dict[str, tuple[dict[str, Any], str, str, dict[str, Any], str]] = {
     "idle": (RUNS, TOP, HUNG, {}, ""),
     "busy": (RUNS, BUSY, HUNG, {}, "python3 (pid 9, user ada)"),
@@ -49,6 +50,16 @@ CASES: dict[str, tuple[dict[str, Any], str, str, dict[str, Any], str]] = {
     "busy_and_paused": (PAUSED, BUSY, HUNG, {}, "python3 (pid 9, user ada)"),
     "busy_since_the_build": (RUNS, BUSY, HUNG, START, "would be ended: dev: python3 (pid 9, user ada)"),
     "hung_since_the_build": (RUNS, HUNG, HUNG, START, "could not be seen"),
+    "busy_in_chinese": (
+        RUNS,
+        BUSY,
+        HUNG,
+        CHINESE,
+        "有人在工作：dev：python3（pid 9，用户 ada）。它们保持原样。未作任何更改。",
+    ),
+    "hung_in_chinese": (RUNS, HUNG, HUNG, CHINESE, "无法查看是否有人在这些容器中工作：dev（Error response"),
+    "silent_in_chinese": (SILENT, HUNG, HUNG, CHINESE, "无法查询其容器（/run/docker.sock: timed out），"),
+    "made_in_chinese": (RUNS, BUSY, HUNG, {**START, **CHINESE}, "它的文件和镜像已经做好；下次运行从这里继续。请先"),
     "silent_and_agreed": (SILENT, HUNG, HUNG, {"dev_container_on_running_jobs": "proceed"}, ""),
 }
 
@@ -62,6 +73,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     defaults = {
         "before": "guard",
         "dev_container_on_running_jobs": "refuse",
+        "dev_container_language": "en",
         "dev_container_replace_unhealthy": False,
     }
     (base / "hosts.json").write_text(json.dumps({"all": {"vars": {**local, **defaults}, "hosts": hosts}}))
@@ -90,5 +102,24 @@ def host(folder: Path, docker: dict[str, Any], top: str, inspect: str, inputs: d
 @pytest.mark.parametrize("name", CASES)
 def test_only_what_was_seen_lets_it_pass(said: dict[str, str], name: str) -> None:
     words = CASES[name][4]
-    so_far = "Nothing was changed." if "before" not in CASES[name][3] else "the next run goes on from there."
+    english = "Nothing was changed." if "before" not in CASES[name][3] else "the next run goes on from there."
+    so_far = english if "chinese" not in name else words
     assert (words in said[name] and so_far in said[name]) if words else said[name] == ""
+
+
+WHOLE = {
+    "busy": "Somebody works in containers that would be ended: dev: python3 (pid 9, user ada). They were left as they "
+    "are. Nothing was changed. End that work, or set dev_container_on_running_jobs to proceed.",
+    "hung_since_the_build": "Whether somebody works in these containers could not be seen: dev (Error response from "
+    "daemon: context deadline exceeded). They were left as they are. Its files and its image are made; the next run "
+    "goes on from there. Mend it until docker top answers, stop them yourself, or set dev_container_on_running_jobs to "
+    "proceed.",
+    "silent": "Docker runs here but cannot be asked for its containers (/run/docker.sock: timed out), so nobody knows "
+    "who works in them. Nothing was changed. Mend Docker first (systemctl status docker), or set "
+    "dev_container_on_running_jobs to proceed.",
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_refusal_says_what_to_do(said: dict[str, str], name: str) -> None:
+    assert said[name] == WHOLE[name]

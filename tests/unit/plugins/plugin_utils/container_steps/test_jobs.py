@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps.jobs import jobs, unseen, work
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.container_steps.jobs import jobs, refusal, unseen, work
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,11 +76,23 @@ def test_only_containers_with_work_are_named() -> None:
     busy = {"item": "bob", "stdout": SERVES + row(10, 1, "sleep infinity")}
     looked = [{"item": "dev", "stdout": SERVES}, busy, {"item": "eve", "skipped": True}]
     assert work(looked) == ["bob: sleep (pid 10, user 1000)"]
+    assert work(looked, "zh") == ["bob：sleep（pid 10，用户 1000）"]
+
+
+def test_nothing_found_is_no_refusal() -> None:
+    assert refusal({"unread": "", "unseen": [], "work": []}, False) == ""
+    assert refusal({"work": ["a: x", "b: y"], "unread": ""}, False).startswith(
+        "Somebody works in containers that would be"
+    )
+    assert "a: x; b: y." in refusal({"work": ["a: x", "b: y"]}, False) and "a；b。" in refusal(
+        {"unseen": "ab"}, True, "zh"
+    )
 
 
 def test_many_are_counted() -> None:
     many = "".join(row(100 + number, 4409, f"python {number}") for number in range(11))
     assert len(jobs(SERVES + many)) == 9 and jobs(SERVES + many)[-1] == "3 more"
+    assert jobs(SERVES + many, "zh")[-1] == "另有 3 个"
 
 
 @given(st.text())

@@ -195,7 +195,13 @@ def test_another_token_takes_the_container_away_first() -> None:
 def test_a_container_with_jobs_is_held(case: str) -> None:
     facts = converged()
     DRIFT[case](facts)
-    assert asked(facts)["todo"][0]["held"]
+    found, other = (asked(facts, language=one)["todo"][0] for one in ("en", "zh"))
+    assert found["held"] and found["held_because"].startswith(
+        f"The container gpuready-dev is {case} and was left as it"
+    )
+    ways = {"paused": "mend or unpause it", "unhealthy": "mend or restart it"}
+    assert f"('docker inspect', 'docker logs gpuready-dev') and {ways[case]}, or set" in found["held_because"]
+    assert chinese(other["held_because"])
     assert not asked(facts, shm_size="9gb")["todo"][0]["held"]
 
 
