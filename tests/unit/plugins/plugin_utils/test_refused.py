@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.text import say
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.refused import nothing_changed, reason
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.refused import goes_along, nothing_changed, reason
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,15 @@ def test_an_error_tells_its_reason_in_a_language() -> None:
     with pytest.raises(UnicodeDecodeError) as caught:
         b"\xff".decode()
     assert reason(caught.value, "zh") == str(caught.value)
+
+
+@pytest.mark.parametrize(("removed", "chinese"), [("driver", "驱动"), ("engine", "引擎"), ("toolkit", " toolkit ")])
+def test_packages_that_would_go_along_are_named(removed: str, chinese: str) -> None:
+    assert goes_along([], removed, "zh") == ""
+    assert goes_along(["cuda", "nvtop"], removed) == (
+        f"cuda, nvtop of this host would go with the {removed}. Nothing was changed. Remove what you no longer need of "
+        "them first."
+    )
+    assert goes_along(["cuda", "nvtop"], removed, "zh").startswith(
+        f"本机的 cuda、nvtop 会随{chinese}一起被删除。未作任何更改。"
+    )
