@@ -46,6 +46,12 @@ fi
 """
 
 
+def jupyter_port(spec: Mapping[str, Any]) -> int:
+    """Where JupyterLab of a rented machine listens, unless dev_inplace_port says otherwise."""
+    port = int(spec["jupyter"]["port"])
+    return OURS if port == JUPYTER else port
+
+
 def place(facts: Mapping[str, Any]) -> dict[str, Any]:
     """{dir, disk, provider, keeps}: the folder for everything of ours. disk and keeps are None off the table."""
     table = load("rented")
@@ -165,7 +171,7 @@ def _spec(spec: Mapping[str, Any], facts: Mapping[str, Any], folder: str, port: 
     """The specification with what differs in place: folders, JupyterLab's port, no sshd of ours, worker counts."""
     jupyter = {
         **spec["jupyter"],
-        "port": port or (OURS if spec["jupyter"]["port"] == JUPYTER else spec["jupyter"]["port"]),
+        "port": port or jupyter_port(spec),
     }
     changed = {**spec, "data_dir": folder, "jupyter": jupyter}
     if not spec.get("max_jobs"):

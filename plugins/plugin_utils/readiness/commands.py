@@ -124,6 +124,10 @@ class Commands:
         line = self._playbook(self._beside(UPGRADE), variables)
         return Remedy(text, line, None, variables, "set_var" if variables else "run_role")
 
+    def set_up_rented(self, text: Text) -> Remedy:
+        """The whole playbook of rented machines, which also judges them as such."""
+        return Remedy(text, self._playbook(self._beside(RENTED), {}), action="run_role")
+
     def heal(self, text: Text) -> Remedy:
         """Add the device rules that running containers lack; nothing is stopped."""
         return Remedy(text, self._playbook(self._beside(HEAL), {}), action="run_role")

@@ -51,9 +51,30 @@ def test_a_wish_that_the_plan_refuses_is_the_reason(tmp_path: Path, snapshot: st
 
 def test_a_refusal_of_the_plan_is_in_the_wished_language(tmp_path: Path) -> None:
     said = upgrade(tmp_path, "ready_host", nvidia_driver_branch="111", gpuready_language="zh")
-    assert "未能规划" in said and "没有做任何改动" in said and "Nothing was changed" not in said
+    assert "未能规划" in said and "未作任何更改" in said and "Nothing was changed" not in said
 
 
 def test_a_machine_without_a_driver_has_nothing_to_upgrade(tmp_path: Path) -> None:
     said = upgrade(tmp_path, "bare_host")
     assert "No driver of this role is installed here, so there is nothing to upgrade." in said
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"upgrade_driver_stop_containers": "train-2"},  # "train" and "ai" would be stopped, too
+        {"upgrade_driver_stop_containers": {"train": True}},
+        {"upgrade_driver_wait_minutes": "soon"},
+        {"upgrade_driver_wait_minutes": -5},
+    ],
+    ids=str,
+)
+def test_how_to_upgrade_must_be_understood(tmp_path: Path, wish: dict[str, Any]) -> None:
+    said = upgrade(tmp_path, "ready_host", **wish)
+    (value,) = wish.values()
+    assert f"({value})" in said and "must be a list of names" in said and "Nothing was changed." in said
+
+
+@pytest.mark.parametrize("wish", [{"upgrade_driver_stop_containers": ["train"]}, {"upgrade_driver_wait_minutes": "60"}])
+def test_what_the_guide_shows_is_understood(tmp_path: Path, wish: dict[str, Any]) -> None:
+    assert "must be a list of names" not in upgrade(tmp_path, "bare_host", **wish)

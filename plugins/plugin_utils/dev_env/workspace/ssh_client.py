@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.containers import expand
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.inplace import jupyter_port
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.ssh_lines import (
     Hop,
     LineError,
@@ -125,7 +126,9 @@ def _pasted(spec: Mapping[str, Any], target: Target, number: int, identity: str,
     alias = target.alias + (f"-{times}" if times > 1 else "")
     if not target.identities and identity:
         target = replace(target, identities=(identity,))
-    return Machine(alias, target, _home(target.hop.user), _tunnels(spec, "port", number))
+    # set up in place, as rented machines are
+    here = {**spec, "jupyter": {**spec["jupyter"], "port": jupyter_port(spec)}}
+    return Machine(alias, target, _home(target.hop.user), _tunnels(here, "port", number))
 
 
 def _container(spec: Mapping[str, Any], host: Target) -> Machine | None:

@@ -94,12 +94,11 @@ def scope(ctx: Context) -> list[Finding]:
         )
         message = say("this is WSL: the driver belongs to Windows; CUDA, Docker and the dev container can work in it")
         return [fail(message, remedy, observed="wsl", expected="host")]
-    remedy = ctx.policy_remedy(
+    remedy = ctx.run.set_up_rented(
         say(
             "Set it up with playbooks/dev_inplace.yml, and judge it as a rented machine: "
             "the driver and Docker are its owner's."
-        ),
-        profile="rented",
+        )
     )
     provider = ctx.facts.text_or_none("virt.rented.provider")
     what = provider or ctx.facts.text_or_none("virt.technology") or say("kind unknown")

@@ -90,7 +90,7 @@ def test_a_refusal_keeps_the_choices_before_it() -> None:
     assert message.startswith("gpu01 is not planned: CUDA 12.1 of the image makes no code for RTX 5090 (sm 12.0)")
     assert "plan_cuda_image=nvidia/cuda:13." in message
     assert message.endswith("Nothing was changed.")
-    assert "没有做任何改动" in plan["refusal"]["message_zh"]
+    assert "未作任何更改" in plan["refusal"]["message_zh"]
 
 
 def test_a_jetson_is_refused_with_its_own_sentence() -> None:

@@ -65,7 +65,7 @@ def test_ssh_takes_the_snippet_of_pasted_lines(render: Any, tmp_path: Path) -> N
     # a changed host key is never accepted, whatever was pasted
     assert six["stricthostkeychecking"] == ["accept-new"] and "/dev/null" not in text
     # two machines, two ports here
-    assert six["localforward"] == ["[127.0.0.1]:40889 [127.0.0.1]:8888"]
+    assert six["localforward"] == ["[127.0.0.1]:40889 [127.0.0.1]:8889"]
     near = ssh(text, "near", tmp_path)
     assert near["hostname"] == ["fe80::1%eth0"] and near["identityfile"] == ["~/my keys/box"]
     assert near["localforward"] == ["6006 [localhost]:6006"] and near["serveraliveinterval"] == ["5"]
@@ -93,7 +93,7 @@ def test_several_containers_and_none(spec: dict[str, Any], render: Any, tmp_path
 def test_commands_without_the_snippet(render: Any) -> None:
     text = render("client", pasted=["ssh -p 910 root@12.34.56.78"])["client/CLIENT.md"]
     assert "    ssh -p 910 root@12.34.56.78\n" in text
-    assert "    ssh -N -L 40888:127.0.0.1:8888 -p 910 root@12.34.56.78\n" in text
+    assert "    ssh -N -L 40888:127.0.0.1:8889 -p 910 root@12.34.56.78\n" in text
     assert "    rsync -aP -e 'ssh -p 910' models/ root@12.34.56.78:/data/models/\n" in text
     assert "    ssh-copy-id -i ~/.ssh/id_ed25519.pub -p 910 root@12.34.56.78\n" in text
     assert '    ssh-keygen -R "[12.34.56.78]:910"\n' in text
