@@ -185,12 +185,19 @@ def _said(problem: Problem, where: str, numbers: list[int] | int | None) -> str:
     """One problem as compilers say it: file:line, what stands there, and what is wrong with it."""
     if not problem.number:
         return f"{where}: {problem.shown + ': ' if problem.shown else ''}{problem.why}."
-    number = problem.number
+    why = (
+        problem.why.replace(f"line {problem.like}", f"line {_in_file(problem.like, numbers)}")
+        if problem.like
+        else problem.why
+    )
+    return f"{where}:{_in_file(problem.number, numbers)} ({problem.shown}): {why}."
+
+
+def _in_file(number: int, numbers: list[int] | int | None) -> int:
+    """The number in the file of a line of `lines`."""
     if isinstance(numbers, int):
-        number += numbers
-    elif numbers and number <= len(numbers):
-        number = numbers[number - 1]
-    return f"{where}:{number} ({problem.shown}): {problem.why}."
+        return number + numbers
+    return numbers[number - 1] if numbers and number <= len(numbers) else number
 
 
 def _numbers(loader: DataLoader, path: str) -> list[int] | int | None:

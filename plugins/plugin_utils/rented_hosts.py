@@ -92,7 +92,7 @@ def hosts(lines: Any, options: Options) -> tuple[list[RentedHost], list[Problem]
         name = named.get(number) or _name(target, provider)
         why = _refused(target, provider) or _bad_name(name, seen)
         if why:
-            problems.append(Problem(number, shown(render(target)), why))
+            problems.append(Problem(number, shown(render(target)), why, seen.get(name, 0)))
             continue
         seen[name] = number
         groups = (GROUP, *([group_of(provider)] if provider else []))

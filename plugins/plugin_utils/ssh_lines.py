@@ -62,11 +62,12 @@ class LineError(ValueError):
 
 @dataclass(frozen=True)
 class Problem:
-    """A line that names no machine, or none of its own."""
+    """A line that names no machine, or none of its own. like: the other line that `why` names, 0 for none."""
 
     number: int
     shown: str
     why: str
+    like: int = 0
 
     def __str__(self) -> str:
         return f"Line {self.number} ({self.shown}): {self.why}."
@@ -134,7 +135,9 @@ def read_lines(lines: str | Iterable[str]) -> tuple[list[tuple[int, Target]], li
         place = replace(target.hop, port=target.hop.port or 22)
         if place in seen and not target.jumps:
             problems.append(
-                Problem(number, ssh_words.shown(text), f"it is the machine of line {seen[place]} once more")
+                Problem(
+                    number, ssh_words.shown(text), f"it is the machine of line {seen[place]} once more", seen[place]
+                )
             )
             continue
         seen.setdefault(place, number)

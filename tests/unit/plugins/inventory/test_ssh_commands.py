@@ -108,6 +108,13 @@ def test_one_bad_line_and_nothing_is_loaded(load, warnings, tmp_path):
     assert "zX9k" not in "".join(warnings)
 
 
+def test_a_line_that_is_like_another_one_names_its_number_in_the_file(load, warnings):
+    load(PLUGIN + "lines: |\n  ssh root@a # box\n  ssh root@b # box\n  ssh root@a\n")
+    said = warnings[0].splitlines()
+    assert ":4 (" in said[1] and "called box like line 3;" in said[1]
+    assert ":5 (" in said[2] and "the machine of line 3 once more" in said[2]
+
+
 def test_a_bad_line_of_a_file_is_named_there(load, warnings, tmp_path):
     (tmp_path / "boxes.txt").write_text("ssh root@a\nssh root@b c\n", encoding="utf-8")
     load(PLUGIN + "file: boxes.txt\n")
