@@ -62,6 +62,11 @@ DEFAULT_WIDTH = 100
 MAX_WIDTH = 160
 # characters of a host's failure on the page; ssh and modules may say pages
 MAX_MESSAGE = 500
+# Ansible itself ends such a run with 0
+NO_HOSTS = (
+    "Nothing was done: no host of the inventory is meant. `ansible-inventory -i INVENTORY --graph` shows what was "
+    "read; hosts.yml begins with `all:` and, below it, `hosts:` (inventories/sample)."
+)
 
 
 def load_plugin(kind: str, name: str) -> object:
@@ -91,6 +96,10 @@ class CallbackModule(CallbackBase):
         # whether the play gives hosts their turn in batches, and who has had it: a run that ends early leaves hosts out
         self.by_turns = False
         self.had_turn: set[str] | None = None
+        self.without_hosts = False
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        self.without_hosts = True
 
     def v2_playbook_on_play_start(self, play: Play) -> None:
         self.by_turns = bool(getattr(play, "serial", None))
@@ -124,6 +133,8 @@ class CallbackModule(CallbackBase):
         self.messages[host] = " ".join(str(result.result.get("msg") or "").split())[:MAX_MESSAGE]
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
+        if self.without_hosts and not stats.processed:
+            self._display.display(NO_HOSTS)
         lost = [host for host in stats.processed if self._ended_badly(stats, host)]
         unreachable = sorted(host for host in lost if stats.summarize(host)["unreachable"])
         untouched = [] if self.had_turn is None else sorted(set(stats.processed) - self.had_turn - set(lost))

@@ -72,6 +72,16 @@ class Run:
         return "\n".join(call.args[0] for call in self.plugin._display.display.call_args_list)
 
 
+def test_an_inventory_without_hosts_is_told() -> None:
+    run = Run()
+    run.plugin.v2_playbook_on_no_hosts_matched()
+    assert "no host of the inventory is meant" in run.finish()
+    one = Run()
+    one.plugin.v2_playbook_on_no_hosts_matched()  # a play for a group that is empty, and another one with hosts
+    one.ok("gpu01", {})
+    assert "no host" not in one.finish()
+
+
 def test_one_ready_host() -> None:
     run = Run()
     run.ok("n1", {"changed": False})
