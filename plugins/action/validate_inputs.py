@@ -26,6 +26,13 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env import 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.schema import names as dev_names
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.schema import values_along
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.input_names import nearest, unknown_names, unknown_tags
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.input_values import (
+    NOT_SHOWN,
+    is_secret,
+    shown,
+    without_values,
+)
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.mirror_steps.addresses import shown as address_shown
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.role_inputs import (
     PLATFORM,
     PROVIDER,
@@ -45,8 +52,6 @@ DEV_LOOKUP = "gpuready.bootstrap.dev_spec'"
 DEV_TARGET = re.compile(r"\btarget=(.+?)(?=,\s*\w+=|\)[^()]*\}\}|\)\s*$)", re.DOTALL)
 # whether the engine takes images from registry mirrors of others
 THIRD_PARTY = ("mirrors_third_party_registries", "gpuready_mirror_third_party_registries")
-SECRET = re.compile(r"(^|_)(password|passphrase|secret|token)s?$")
-SHOWN_CHARACTERS = 80
 TEXTS = ("str", "path")
 # in the error of a template that cannot be computed yet
 NEEDS_FACTS = re.compile(r"gpu_host|'ansible_")
@@ -61,17 +66,6 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         where = f" [{self.origin}]" if self.origin else ""
         return f"{self.variable}: {self.text}{where}"
-
-
-def shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
-
-
-def is_secret(name: str, option: Mapping[str, Any]) -> bool:
-    """Whether a value, or a part of it, must not be printed."""
-    parts = option.get("options") or {}
-    return bool(option.get("no_log") or SECRET.search(name) or any(is_secret(key, parts[key]) for key in parts))
 
 
 def origin_of(*tagged: object) -> str:
@@ -111,7 +105,7 @@ def readable(value: Any, template: Callable[[Any], Any]) -> Any:
 
 def uncomputed(error: AnsibleError) -> str:
     """Why a value cannot be computed, in words."""
-    return unreadable_file(str(error)) or f"its value cannot be computed: {error}"
+    return unreadable_file(str(error)) or f"its value cannot be computed: {address_shown(str(error))}"
 
 
 def third_party(templar: Any, variables: Mapping[str, Any]) -> bool:
@@ -126,7 +120,7 @@ def third_party(templar: Any, variables: Mapping[str, Any]) -> bool:
 def wrong_value(name: str, option: Mapping[str, Any], value: Any) -> str:
     """What is wrong with a value, in words; empty when nothing is."""
     wanted = option.get("type", "str")
-    said = "the value (not shown)" if is_secret(name, option) else shown(value)
+    said = NOT_SHOWN if is_secret(name, option) else shown(value)
     if (wanted in TEXTS and isinstance(value, (dict, list))) or (wanted == "int" and isinstance(value, bool)):
         return f"{said} must be of type {wanted}"  # ansible-core would convert it without a word
     errors = ArgumentSpecValidator({name: dict(option)}).validate({name: value}).errors.errors
@@ -138,7 +132,8 @@ def wrong_value(name: str, option: Mapping[str, Any], value: Any) -> str:
     if is_secret(name, option):
         return f"{said} does not fit the role's argument specification (type {wanted})"
     if not isinstance(errors[0], (ArgumentTypeError, ElementError)) or option.get("options"):
-        return "; ".join(error.msg for error in errors)  # something inside the value, which ansible-core names
+        # something inside the value, which ansible-core names
+        return "; ".join(without_values(error.msg, value) for error in errors)
     elements = f" of {option['elements']}" if "elements" in option else ""
     return f"{said} must be of type {wanted}{elements}"
 

@@ -57,6 +57,7 @@ SHARED = {
     "dev_env/packages.py": "_python_lock",
     "dev_env/shapes.py": "_proxy_url",
     "docker_steps/configuration.py": "_proxy_url",
+    "input_values.py": "_proxy_url",
     "mirror_steps/wishes.py": "_proxy_url",
 }
 

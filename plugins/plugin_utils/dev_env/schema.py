@@ -15,17 +15,15 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import input_values
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.input_values import NOT_SHOWN
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.readiness.data import load
 
 PREFIX = "dev_"
 # inputs and outputs of roles, which are no part of the specification
 ROLES = ("dev_container_", "dev_inplace_")
-NOT_SHOWN = "the value (not shown)"
-_SHOWN_CHARACTERS = 80
-# of keys whose values are never shown, as in plugins/action/validate_inputs.py
+# of keys whose values are never shown, as in plugin_utils/input_values.py and more
 _SECRET = re.compile(r"(^|_)(password|passphrase|secret|token|key)s?$", re.IGNORECASE)
-# user:password@ of an address. Up to the last "@": in what is refused a password may hold any sign
-_CREDENTIALS = re.compile(r"//.*@")
 _YES, _NO = ("true", "yes", "on"), ("false", "no", "off")
 _KINDS = {"str": "a text", "int": "a whole number", "bool": "true or false", "list": "a list", "dict": "a mapping"}
 
@@ -61,12 +59,7 @@ def nearest(wrong: object, known: Iterable[str]) -> str:
 
 def shown(value: object, secret: bool = False) -> str:
     """A value as part of a sentence. What is in lists and mappings may be a secret under another name."""
-    if secret:
-        return NOT_SHOWN
-    if isinstance(value, (Mapping, list, tuple, set)):
-        return "a mapping" if isinstance(value, Mapping) else "a list"
-    text = _CREDENTIALS.sub("//…@", repr(value))
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…"
+    return NOT_SHOWN if secret else input_values.shown(value)
 
 
 def is_secret(name: str, option: Mapping[str, Any]) -> bool:
@@ -183,7 +176,8 @@ def _set(value: Mapping[str, Any], way: list[str], item: Any) -> dict[str, Any]:
 
 def shown_key(key: object) -> str:
     """A key that is not known, or that users choose, on one line and short, as it could be anything."""
-    return shown(str(key))[1:-1]
+    text = shown(str(key))
+    return text[1:-1] if text[0] in "'\"" else text
 
 
 def _mapping(path: str, option: Mapping[str, Any], value: Any, notes: Notes, whole: bool) -> dict[str, Any]:

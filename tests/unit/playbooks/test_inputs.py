@@ -120,6 +120,20 @@ def test_a_wrong_value_for_readiness_is_one_sentence(tmp_path: Path) -> None:
     assert "  - readiness_stages: " in said(done) and "must be of type path (role readiness)" in said(done)
 
 
+def test_no_password_of_an_address_is_in_a_refusal() -> None:
+    address = "http://me:hush@proxy.example.org:3128"
+    wrong: dict[str, Any] = {
+        "gpuready_mirror_proxy": address,
+        "mirrors_pip_index_url": {"a": address},
+        "docker_engine_proxies": address,
+        "docker_engine_repo_url": [address],
+        "dev_proxy": address,
+    }
+    done = run("site", "-i", "box,", "-e", json.dumps(wrong))
+    assert done.returncode == 2 and "'http://***@proxy.example.org:3128' must be of type dict" in said(done), said(done)
+    assert all(f"  - {name}: " in said(done) for name in wrong) and "hush" not in said(done), said(done)
+
+
 @pytest.mark.parametrize(
     ("playbook", "options", "why"),
     [

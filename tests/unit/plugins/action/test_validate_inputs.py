@@ -13,8 +13,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.gpuready.bootstrap.plugins.action import validate_inputs
-from ansible_collections.gpuready.bootstrap.plugins.action.validate_inputs import is_secret, wrong_value
+from ansible_collections.gpuready.bootstrap.plugins.action.validate_inputs import wrong_value
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.input_names import nearest, unknown_names
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.input_values import is_secret
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,7 +121,8 @@ def test_a_wrong_choice_names_value_role_choices_and_the_nearest(validate):
 
 @pytest.mark.parametrize("value", [["/a"], {"a": 1}])
 def test_a_container_is_no_path(value):
-    assert wrong_value("engine_dir", {"type": "path"}, value) == f"{value!r} must be of type path"
+    what = "a list" if isinstance(value, list) else "a mapping"
+    assert wrong_value("engine_dir", {"type": "path"}, value) == f"{what} must be of type path"
 
 
 @pytest.mark.parametrize("value", [["a"], {"a": 1}])
@@ -128,9 +130,9 @@ def test_a_container_is_no_text(validate, value):
     assert "must be of type str" in texts(validate({"engine_url": value}))["engine_url"]
 
 
-@pytest.mark.parametrize("value", [True, "many", [1]])
-def test_what_is_no_number_is_refused(validate, value):
-    assert texts(validate({"engine_port": value}))["engine_port"] == f"{value!r} must be of type int (role engine)"
+@pytest.mark.parametrize(("value", "said"), [(True, "True"), ("many", "'many'"), ([1], "a list")])
+def test_what_is_no_number_is_refused(validate, value, said):
+    assert texts(validate({"engine_port": value}))["engine_port"] == f"{said} must be of type int (role engine)"
 
 
 def test_a_wrong_key_inside_a_list_is_named(validate):
@@ -247,6 +249,45 @@ def test_a_secret_never_shows(validate):
     result = validate({"engine_token": "hunter2"})
     assert texts(result)["engine_token"].startswith("the value (not shown) must be one of")
     assert "hunter2" not in repr(result)
+
+
+PROXY = "http://me:hu/sh@sh@proxy.example.org:3128"
+HTTP = {
+    "http": {"type": "str", "choices": ["a"]},
+    "port": {"type": "int"},
+    "ports": {"type": "list", "elements": "int"},
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ({"type": "dict"}, PROXY, "'http://***@proxy.example.org:3128' must be of type dict"),
+        ({"type": "dict"}, "me:hush@proxy.example.org:3128", "'***@proxy.example.org:3128' must be of type dict"),
+        ({"type": "dict"}, '{"http": "hush"', "a text must be of type dict"),
+        ({"type": "str"}, [PROXY], "a list must be of type str"),
+        ({"type": "str"}, {"sesame": "hush"}, "a mapping must be of type str"),
+        ({"type": "int"}, [PROXY], "a list must be of type int"),
+        ({"type": "list", "elements": "int"}, [PROXY], "a list must be of type list of int"),
+        ({"type": "str", "choices": ["a"]}, PROXY, "'http://***@proxy.example.org:3128' must be one of a"),
+        ({"type": "list", "elements": "str", "choices": ["a"]}, [PROXY], "for: http://***@proxy.example.org:3128"),
+        # what ansible-core says of parts
+        ({"type": "dict", "options": HTTP}, {"http": PROXY}, "got: http://***@proxy.example.org:3128 found in n"),
+        ({"type": "dict", "options": HTTP}, {"port": PROXY}, "'http://***@proxy.example.org:3128'"),
+        ({"type": "dict", "options": HTTP}, {"port": {"sesame": "hush"}}, '"a mapping" cannot be converted to an int'),
+        ({"type": "dict", "options": HTTP}, {"port": ["hush"]}, '"a list" cannot be converted to an int'),
+        ({"type": "dict", "options": HTTP}, {PROXY: 1}, "n.http://***@proxy.example.org:3128"),
+        ({"type": "list", "elements": "dict", "options": HTTP}, [{"port": PROXY}], "http://***@proxy.example.org:3128"),
+    ],
+)
+def test_no_password_of_an_address_shows(option, value, said):
+    text = wrong_value("n", option, value)
+    assert said in text and "sh@" not in text and "hush" not in text
+
+
+def test_no_password_of_an_address_shows_where_a_lookup_fails(validate):
+    text = texts(validate({"engine_url": trust_as_template(f"{{{{ lookup('nowhere_{PROXY}') }}}}")}))["engine_url"]
+    assert "lookup" in text and "hu/sh" not in text
 
 
 @pytest.mark.parametrize("name", ["x_token", "x_password", "x_secrets", "x_passphrase"])
@@ -396,6 +437,13 @@ def test_a_secret_of_the_specification_never_shows(validate):
     result = validate({"dev_jupyter": {"token": "hunter2"}, "dev_code_server": {"hashed_password": ["hunter2"]}})
     assert result["failed"]
     assert "hunter2" not in repr(result)
+
+
+@pytest.mark.parametrize("value", ["me:hush@proxy:3128", PROXY, ["hush"]])
+def test_no_password_of_an_address_of_the_specification_shows(validate, value):
+    result = validate({"dev_proxy": value, "dev_restart": value})
+    assert set(texts(result)) == {"dev_proxy", "dev_restart"}
+    assert "hu" not in repr(result["errors"])
 
 
 def test_the_origin_of_a_part_of_the_specification(validate, tmp_path):
