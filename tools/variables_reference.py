@@ -30,8 +30,8 @@ HEAD = """# All variables
 <!-- made by tools/variables_reference.py; do not edit -->
 
 Set them in the inventory (`group_vars/all.yml`, a group's or a host's file), or for one run with `-e`. Misspelt names
-and values of the wrong type are refused before a host is touched. A boolean for one run: `-e name=true`; lists and
-mappings as JSON: `-e '{"name": ["a"]}'`.
+are refused before a host is touched, and so are values of the wrong type of what the roles of a playbook read. A
+boolean for one run: `-e name=true`; lists and mappings as JSON: `-e '{"name": ["a"]}'`.
 
 The environment in which people work, the variables `dev_*`, has [a page of its own](dev-environment.md#all-variables).
 """

@@ -155,6 +155,7 @@ class ActionModule(ActionBase):
                 "known": {"type": "list", "elements": "str", "default": []},
                 "rented": {"type": "str", "choices": ["allowed", "refused"], "default": "allowed"},
                 "tagged": {"type": "bool", "default": False},
+                "dev_spec": {"type": "bool", "default": False},
             }
         )
         if arguments["rented"] == "refused":
@@ -171,9 +172,14 @@ class ActionModule(ActionBase):
             problems += found
             count += judged
         problems += self._misspelt(roles, variables, set(arguments["known"]))
-        found, judged = self._judge_dev_spec([roles[name] for name in wanted], variables, set(arguments["known"]))
-        problems += found
-        count += judged
+        readers = [role for role in map(roles.__getitem__, wanted) if self._reads_dev_spec(role)]
+        mine = [name for name in dev_names(variables) if name not in arguments["known"]]
+        if readers or arguments["dev_spec"]:
+            found, judged = self._judge_dev_spec(readers, mine, variables)
+            problems += found
+            count += judged
+        else:  # nothing of it is computed: a vault may be closed, and a repair must not wait for what it does not read
+            problems += self._dev_problems(dev_spec.mistakes(dict.fromkeys(mine)), variables)
         problems += self._judge_fleet(variables)
         if "readiness" in wanted:
             problems += self._judge_active_checks(roles["readiness"], variables)
@@ -251,37 +257,45 @@ class ActionModule(ActionBase):
                 problems.append(self._wrong(role, name, text, raw, by_user, variables))
         return problems, count
 
+    @staticmethod
+    def _reads_dev_spec(role: Role) -> bool:
+        return any(DEV_LOOKUP in str(raw) for raw in role.defaults.values())
+
     def _judge_dev_spec(
-        self, wanted: list[Role], variables: Mapping[str, Any], known: set[str]
+        self, readers: list[Role], mine: list[str], variables: Mapping[str, Any]
     ) -> tuple[list[Problem], int]:
         """The problems of the variables dev_*, and how many could be judged already."""
         templar = self._templar.copy_with_new_env(available_variables=variables)
         problems: list[Problem] = []
         given: dict[str, Any] = {}
-        mine = [name for name in dev_names(variables) if name not in known]
-        # What no role of this run reads: its file may be elsewhere, and localhost for saved snapshots, which is no host
+        # What no role of this run needs: its file may be elsewhere, and localhost for saved snapshots, which is no host
         # of the inventory, lacks what it is computed from
-        needed = any(DEV_LOOKUP in str(raw) for role in wanted for raw in role.defaults.values())
         host = variables.get("inventory_hostname")
         outside = host not in variables.get("groups", {}).get("all", [host])
         for name in mine:
             try:
                 given[name] = plain(templar.template(variables[name]))
             except AnsibleError as error:
-                foreign = not needed and (outside or unreadable_file(str(error)))
+                foreign = not readers and (outside or unreadable_file(str(error)))
                 if not foreign and not NEEDS_FACTS.search(str(error)):
                     problems.append(Problem(name, "", uncomputed(error), origin_of(variables[name])))
         found = dev_spec.mistakes(given)
         if not found and len(given) == len(mine):
-            targets = self._dev_targets(wanted, variables, bool(mine))
+            targets = self._dev_targets(readers, variables, bool(mine))
             rules = [dev_spec.problems(given, target, third_party(templar, variables)) for target in targets]
             found = list(dict.fromkeys(text for texts in rules for text in texts))
+        return problems + self._dev_problems(found, variables), len(given)
+
+    @staticmethod
+    def _dev_problems(found: list[str], variables: Mapping[str, Any]) -> list[Problem]:
+        """Sentences of the specification, with where the values were written down."""
+        problems: list[Problem] = []
         keys = {str(key): key for key in variables}
         for text in found:
             path, _colon, words = text.partition(": ")
             origin = origin_of(*values_along(text, variables), keys.get(re.split(r"[.\[ ]", path)[0], ""))
             problems.append(Problem(path, "", words, origin))
-        return problems, len(given)
+        return problems
 
     def _judge_fleet(self, variables: Mapping[str, Any]) -> list[Problem]:
         """The problems of what the keywords of plays read, which no inventory can set."""
@@ -316,10 +330,10 @@ class ActionModule(ActionBase):
         text = role_inputs.without_image(active, image) if state == "present" else ""
         return [Problem(name, role.name, f"{text} (role {role.name})", origin_of(variables[asked]))] if text else []
 
-    def _dev_targets(self, wanted: list[Role], variables: Mapping[str, Any], any_given: bool) -> list[str]:
+    def _dev_targets(self, readers: list[Role], variables: Mapping[str, Any], any_given: bool) -> list[str]:
         """What the roles that read the specification make of it; without such a role what holds for each of them."""
         targets: set[str] = set()
-        for role in wanted:
+        for role in readers:
             available = {**role.defaults, **variables}
             templar = self._templar.copy_with_new_env(available_variables=available)
             for raw in role.defaults.values():

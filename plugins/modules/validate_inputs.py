@@ -15,7 +15,9 @@ description:
   - Refuses names that begin like an input of a role or a playbook of this collection (C(<role>_), C(gpuready_),
     C(plan_)) and are none, and names the nearest one that exists.
   - Judges the specification of the development environment, the variables C(dev_*), in the same way, with all that must
-    go together in it. What only a container or only a rented machine needs is asked for if a named role makes one.
+    go together in it, where a named role reads it. What only a container or only a rented machine needs is asked for if
+    a named role makes one. Where no role reads it, its names are judged and no value is computed, so that no vault has
+    to be opened.
   - Runs on the controller only and opens no connection. Values that need facts of the host are left to the role itself.
 author:
   - The gpuready authors (@gpuready)
@@ -23,7 +25,7 @@ options:
   roles:
     description:
       - Roles of this collection whose inputs are judged, with or without the name of the collection. Where the list
-        is empty, all names are judged, and the variables C(dev_*).
+        is empty, names only are judged.
     type: list
     elements: str
     required: true
@@ -45,6 +47,12 @@ options:
     description:
       - Whether the names of O(roles) are the tags of the playbook. Others that C(--tags) or C(--skip-tags) name are
         refused then, where one playbook of this collection was started and no other.
+    type: bool
+    default: false
+  dev_spec:
+    description:
+      - Whether the playbook reads the variables C(dev_*) in another way than by the defaults of a role in O(roles), so
+        that their values are judged, too.
     type: bool
     default: false
 attributes:

@@ -149,6 +149,29 @@ def test_an_unknown_tag_is_refused(playbook: str, options: list[str], why: str) 
     assert f"no task of playbooks/{playbook}.yml {why}" in said(done)
 
 
+# What reads the specification of the development environment
+READERS = {"site", "dev_inplace", "workspace_files", "rollback", "readiness"}
+BROKEN = {"dev_torch": {"backend": "cpu"}, "dev_restart": "never"}
+
+
+@pytest.mark.parametrize("playbook", sorted(READERS))
+def test_what_reads_the_specification_judges_its_values(playbook: str) -> None:
+    done = run(playbook, "-i", "box,", "-e", json.dumps(BROKEN))
+    assert done.returncode == 2 and "  - dev_restart: 'never' must be one of no, " in said(done), said(done)
+
+
+@pytest.mark.parametrize("playbook", sorted({*PLAYBOOKS} - READERS))
+def test_what_does_not_read_the_specification_computes_nothing_of_it(tmp_path: Path, playbook: str) -> None:
+    """A repair waits neither for the password of a vault nor for a rule that does not concern it."""
+    place = inventory(tmp_path, **BROKEN, dev_tmux="{{ nowhere }}")
+    locked = "\ndev_jupyter_token: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  3061\n"
+    with (tmp_path / "group_vars" / "all.yml").open("a", encoding="utf-8") as file:
+        file.write(locked)
+    given = ["-e", "docker_engine_sorce=x"]  # ends each of them behind the check
+    done = run(playbook, "-i", place, *given)
+    assert "  - docker_engine_sorce: " in said(done) and "1 input is not right for box" in said(done), said(done)
+
+
 def test_a_missing_public_key_is_one_sentence(tmp_path: Path) -> None:
     done = run("site", "-i", "inventories/sample", HOME=str(tmp_path))
     assert done.returncode == 2, said(done)

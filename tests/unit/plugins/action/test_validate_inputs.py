@@ -353,7 +353,7 @@ def making(collection):
 
 
 def test_the_specification_is_judged_with_the_inputs(validate):
-    result = validate({"dev_pyton": {}, "dev_restart": "never", "engine_port": "many"})
+    result = validate({"dev_pyton": {}, "dev_restart": "never", "engine_port": "many"}, dev_spec=True)
     assert texts(result) == {
         "dev_pyton": "there is no such variable; did you mean dev_python?",
         "dev_restart": "'never' must be one of no, always, on-failure, unless-stopped",
@@ -362,7 +362,7 @@ def test_the_specification_is_judged_with_the_inputs(validate):
 
 
 def test_a_right_specification_passes_and_counts(validate):
-    result = validate({"dev_tmux": False, "dev_container_x": 1, "dev_inplace_x": 1})
+    result = validate({"dev_tmux": False, "dev_container_x": 1, "dev_inplace_x": 1}, dev_spec=True)
     assert not result.get("failed")
     assert result["count"] == validate({})["count"] + 1
 
@@ -394,7 +394,7 @@ def test_rules_wait_for_what_needs_facts(validate, making):
 
 
 def test_a_misspelt_variable_in_the_specification_is_refused(validate):
-    text = texts(validate({"dev_tmux": trust_as_template("{{ hve_it }}")}))["dev_tmux"]
+    text = texts(validate({"dev_tmux": trust_as_template("{{ hve_it }}")}, dev_spec=True))["dev_tmux"]
     assert text.startswith("its value cannot be computed: 'hve_it' is undefined")
 
 
@@ -415,13 +415,29 @@ def test_a_file_that_cannot_be_read_is_one_sentence(validate, making):
 
 
 def test_a_file_that_no_role_of_the_run_reads_may_be_missing(validate):
-    assert not validate({"dev_ssh": {"authorized_keys": [trust_as_template(NO_KEY)]}}, roles=["engine"]).get("failed")
+    variables = {"dev_ssh": {"authorized_keys": [trust_as_template(NO_KEY)]}}
+    assert not validate(variables, roles=["engine"], dev_spec=True).get("failed")
+
+
+@pytest.mark.parametrize("roles", [[], ["engine"]])
+def test_where_nothing_reads_the_specification_its_names_are_judged_and_nothing_is_computed(validate, roles):
+    closed = trust_as_template("{{ nobody_knows }}")
+    variables = {
+        "dev_torch": {"backend": "cpu"},
+        "dev_restart": "never",
+        "dev_jupyter_token": closed,
+        "dev_ssh": closed,
+    }
+    assert not validate(variables, roles=roles).get("failed")
+    result = validate({**variables, "dev_pyton": closed, "dev_ssh_publsh": closed}, roles=roles)
+    assert set(texts(result)) == {"dev_pyton", "dev_ssh_publsh"}
+    assert texts(result)["dev_pyton"].endswith("did you mean dev_python?")
 
 
 def test_localhost_beside_the_inventory_lacks_what_values_are_computed_from(validate, making):
     variables = {"dev_tmux": trust_as_template("{{ inventory_dir }}")}
-    assert validate({**variables, "groups": {"all": ["box"]}})["failed"]
-    assert not validate({**variables, "groups": {"all": ["gpu01"]}}).get("failed")
+    assert validate({**variables, "groups": {"all": ["box"]}}, dev_spec=True)["failed"]
+    assert not validate({**variables, "groups": {"all": ["gpu01"]}}, dev_spec=True).get("failed")
     making("")
     assert validate({**variables, "groups": {"all": ["gpu01"]}}, roles=["engine_extra"])["failed"]
 
@@ -434,14 +450,15 @@ def test_what_the_specification_has_against_it_is_said_once(validate, making):
 
 
 def test_a_secret_of_the_specification_never_shows(validate):
-    result = validate({"dev_jupyter": {"token": "hunter2"}, "dev_code_server": {"hashed_password": ["hunter2"]}})
+    secrets = {"dev_jupyter": {"token": "hunter2"}, "dev_code_server": {"hashed_password": ["hunter2"]}}
+    result = validate(secrets, dev_spec=True)
     assert result["failed"]
     assert "hunter2" not in repr(result)
 
 
 @pytest.mark.parametrize("value", ["me:hush@proxy:3128", PROXY, ["hush"]])
 def test_no_password_of_an_address_of_the_specification_shows(validate, value):
-    result = validate({"dev_proxy": value, "dev_restart": value})
+    result = validate({"dev_proxy": value, "dev_restart": value}, dev_spec=True)
     assert set(texts(result)) == {"dev_proxy", "dev_restart"}
     assert "hu" not in repr(result["errors"])
 
@@ -449,7 +466,7 @@ def test_no_password_of_an_address_of_the_specification_shows(validate, value):
 def test_the_origin_of_a_part_of_the_specification(validate, tmp_path):
     path = tmp_path / "all.yml"
     path.write_text("---\ndev_python:\n  manager: pip\ndev_tmx: true\n", encoding="utf-8")
-    result = validate(DataLoader().load_from_file(str(path)))
+    result = validate(DataLoader().load_from_file(str(path)), dev_spec=True)
     origins = {error["variable"]: error["origin"] for error in result["errors"]}
     assert origins == {"dev_python.manager": f"{path}:3", "dev_tmx": f"{path}:4"}
 
