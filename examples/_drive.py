@@ -39,6 +39,7 @@ POLL_S, GRACE_S = 0.5, 10.0
 LISTING_S = 300.0
 # unix(7): 107 bytes for the path of a socket, of which Python's multiprocessing takes 32
 SOCKET_FOLDER = 70
+TRUE = ("true", "yes", "on", "1")  # as Ansible's filter `bool` takes texts
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -67,7 +68,8 @@ class NotStartedError(Exception):
 
 def drive(job: Job, say: Say = lambda kind, host, text: None) -> Outcome:
     """All attempts. Raises nothing but what is a fault of this program."""
-    outcome = Outcome(playbook=job.playbook, inventory=job.inventory)
+    canary = str(job.extra_vars.get("gpuready_canary", "")).lower() in TRUE
+    outcome = Outcome(playbook=job.playbook, inventory=job.inventory, canary=canary)
     with Stop(job.deadline_s).at_signals() as stop:
         try:
             for name in hosts_of(job, stop):

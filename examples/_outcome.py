@@ -96,7 +96,8 @@ class Outcome:
     signal: int = 0
     started: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.timezone.utc))
     ended: datetime.datetime | None = None
-    hosts: dict[str, Host] = field(default_factory=dict)
+    hosts: dict[str, Host] = field(default_factory=dict)  # in Ansible's order
+    canary: bool = False  # whether the first host goes first (gpuready_canary)
     counted: bool = True  # whether the last attempt came to its end, where Ansible sums up
 
     @property
@@ -118,10 +119,14 @@ class Outcome:
         return sorted(name for name, host in self.hosts.items() if host.verdict in UNANSWERED)
 
     def again(self) -> list[str]:
-        """The hosts that another attempt may help. A run that a refused host has ended would end there again."""
-        ended = any(host.refused for host in self.hosts.values())
-        left = ("stopped", "not_run") if ended else ()
-        return [n for n in self.unanswered() if not self.hosts[n].refused and self.hosts[n].verdict not in left]
+        """The hosts that another attempt, which is for them only, may help.
+
+        None where a canary was refused: without it the next host would be the canary, and be changed.
+        """
+        first = next(iter(self.hosts.values()), None)
+        if self.canary and first and first.refused:
+            return []
+        return [name for name in self.unanswered() if not self.hosts[name].refused]
 
     def finish(self, status: str) -> None:
         self.status, self.ended = status, datetime.datetime.now(datetime.timezone.utc)

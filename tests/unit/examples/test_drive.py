@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import _drive
 import pytest
-from _drive import Stop
+from _drive import Job, Stop, drive
 from _outcome import Host, Outcome
 
 
@@ -102,3 +104,18 @@ def test_nothing_is_killed_while_nobody_asks() -> None:
         stop.end()
         assert process.poll() is None
         process.kill()
+
+
+@pytest.mark.parametrize(
+    ("value", "attempts"),
+    [(True, 1), ("true", 1), ("Yes", 1), (False, 2), ("no", 2), (None, 2)],
+)
+def test_a_refused_canary_ends_the_attempts(monkeypatch: pytest.MonkeyPatch, value: Any, attempts: int) -> None:
+    def attempt(job: Job, only: list[str], outcome: Outcome, *_others: object) -> str:
+        outcome.host("gpu01").refused, outcome.host("gpu01").error = True, {"task": "Check", "msg": "no"}
+        return "failed"
+
+    monkeypatch.setattr(_drive, "hosts_of", lambda job, stop: ["gpu01", "gpu02"])
+    monkeypatch.setattr(_drive, "_attempt", attempt)
+    given = {} if value is None else {"gpuready_canary": value}
+    assert drive(Job("hosts.yml", extra_vars=given, retries=1, wait_s=0)).attempts == attempts

@@ -159,15 +159,51 @@ def test_another_attempt_starts_anew_but_keeps_what_was_changed() -> None:
 
 
 @pytest.mark.parametrize("action", REFUSING)
-def test_what_was_refused_is_not_tried_again_nor_what_it_held_up(action: str) -> None:
+def test_what_was_refused_is_not_tried_again(action: str) -> None:
     looked = [event("runner_on_ok", host=name) for name in ("gpu01", "gpu02", "gpu03")]
     lost = event("runner_on_failed", host="gpu02", task_action="ansible.builtin.apt", res={"msg": "no"})
     refused = event("runner_on_failed", task_action=action, res={"msg": "no"})
     end = [NOBODY_LEFT, stats(failures={"gpu01": 1, "gpu02": 1})]
-    assert collect(PLAY, *looked, lost, refused, *end).again() == ["gpu02"]
+    assert collect(PLAY, *looked, lost, refused, *end).again() == ["gpu02", "gpu03"]
     assert collect(PLAY, *looked, lost, *end).again() == ["gpu01", "gpu02", "gpu03"]
     mended = collect(PLAY, refused, stats(failures={"gpu01": 1}))
     assert collect(PLAY, event("runner_on_unreachable"), stats(dark={"gpu01": 1}), outcome=mended).again() == ["gpu01"]
+
+
+def fleet(canary: bool = False) -> Outcome:
+    return Outcome(hosts={f"gpu0{number}": Host() for number in range(1, 5)}, canary=canary)
+
+
+REFUSED = event("runner_on_failed", task_action=REFUSING[0], res={"msg": "no"})
+
+
+def test_a_refused_host_holds_up_no_other_one() -> None:
+    """The next attempt is without it: what another failure has held up gets its turn."""
+    through = event("runner_on_ok", host="gpu02", res={"report": report(READY)})
+    lost = event("runner_on_unreachable", host="gpu03", res={"msg": "lost"})
+    end = [NOBODY_LEFT, stats(failures={"gpu01": 1}, dark={"gpu03": 1})]
+    outcome = collect(PLAY, REFUSED, through, PLAY, lost, *end, outcome=fleet())
+    assert {name: host.verdict for name, host in outcome.hosts.items()} == {
+        "gpu01": "failed",
+        "gpu02": "ready",
+        "gpu03": "unreachable",
+        "gpu04": "not_run",
+    }
+    assert outcome.again() == ["gpu03", "gpu04"]
+
+
+def test_after_a_refused_canary_nobody_is_tried() -> None:
+    """In an attempt without it the next host would be the canary."""
+    lost = event("runner_on_unreachable", host="gpu02", res={"msg": "lost"})
+    end = [NOBODY_LEFT, stats(failures={"gpu01": 1}, dark={"gpu02": 1})]
+    assert collect(PLAY, REFUSED, lost, *end, outcome=fleet(canary=True)).again() == []
+    # the canary got through: what comes after it is as in any other run
+    second = event("runner_on_failed", host="gpu02", task_action=REFUSING[0], res={"msg": "no"})
+    through = event("runner_on_ok", res={"report": report(READY)})
+    outcome = collect(
+        PLAY, through, PLAY, second, NOBODY_LEFT, stats(failures={"gpu02": 1}), outcome=fleet(canary=True)
+    )
+    assert outcome.again() == ["gpu03", "gpu04"]
 
 
 def test_items_of_a_loop_are_no_tasks() -> None:
