@@ -20,12 +20,18 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import ArgumentTypeError, ElementError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
+from ansible.utils.display import Display
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import fleet, role_inputs
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env import spec as dev_spec
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.schema import names as dev_names
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.dev_env.schema import values_along
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.input_names import nearest, unknown_names, unknown_tags
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.input_names import (
+    Tags,
+    nearest,
+    tags_of,
+    unknown_names,
+)
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.input_values import (
     NOT_SHOWN,
     is_secret,
@@ -53,8 +59,12 @@ DEV_TARGET = re.compile(r"\btarget=(.+?)(?=,\s*\w+=|\)[^()]*\}\}|\)\s*$)", re.DO
 # whether the engine takes images from registry mirrors of others
 THIRD_PARTY = ("mirrors_third_party_registries", "gpuready_mirror_third_party_registries")
 TEXTS = ("str", "path")
+# our playbooks with `tagged`, by file name
+TAGGED = ("dev_inplace", "rollback", "site")
 # in the error of a template that cannot be computed yet
 NEEDS_FACTS = re.compile(r"gpu_host|'ansible_")
+
+display = Display()
 
 
 class Problem(NamedTuple):
@@ -162,8 +172,8 @@ class ActionModule(ActionBase):
             self._refuse_rented(variables)
         roles = role_inputs.roles(self.root, self._loader)
         wanted = self._role_names(arguments["roles"], list(roles))
-        if arguments["tagged"] and (wrong := self._unknown_tags(wanted, variables)):
-            raise AnsibleActionFail(f"{wrong}. Nothing was changed.")
+        if arguments["tagged"]:
+            self._judge_tags(wanted, variables)
 
         problems: list[Problem] = []
         count = 0
@@ -200,17 +210,27 @@ class ActionModule(ActionBase):
                 "playbooks/dev_inplace.yml (gpuready.bootstrap.dev_inplace) on it instead. Nothing was changed."
             )
 
-    def _unknown_tags(self, tags: list[str], variables: Mapping[str, Any]) -> str:
+    def _judge_tags(self, roles: list[str], variables: Mapping[str, Any]) -> None:
         """What is wrong with --tags and --skip-tags. Playbooks around ours, or beside it, may have their own."""
         playbooks = [str(one) for one in context.CLIARGS.get("args") or ()]
-        if len(playbooks) != 1 or not self._is_ours(playbooks[0]):
-            return ""
-        given = [*variables.get("ansible_run_tags", ()), *variables.get("ansible_skip_tags", ())]
-        return unknown_tags(given, tags, playbooks[0])
+        file = self._ours(playbooks[0]) if len(playbooks) == 1 else None
+        if not file:
+            return
+        have = tags_of(self._loader.load_from_file(str(file)))
+        tags = Tags(playbooks[0], have, set(roles) - have)
+        if wrong := tags.refusal(variables.get("ansible_run_tags", ())):
+            raise AnsibleActionFail(f"{wrong}. Nothing was changed.")
+        for text in tags.warnings(variables.get("ansible_skip_tags", ())):
+            display.warning(text)
 
-    def _is_ours(self, playbook: str) -> bool:
-        folder = Path(playbook).resolve().parent
-        return playbook.startswith(f"{COLLECTION}.") or folder in (self.root, self.root / "playbooks")
+    def _ours(self, playbook: str) -> Path | None:
+        """The file with the tasks of a playbook of ours; none for one that users have laid beside ours."""
+        if playbook.startswith(f"{COLLECTION}."):
+            name = playbook.removeprefix(f"{COLLECTION}.")
+        else:
+            path = Path(playbook).resolve()
+            name = path.stem if path.parent in (self.root, self.root / "playbooks") else ""
+        return self.root / "playbooks" / f"{name}.yml" if name in TAGGED else None
 
     @staticmethod
     def _role_names(asked: list[str], have: list[str]) -> list[str]:

@@ -45,8 +45,9 @@ options:
     default: allowed
   tagged:
     description:
-      - Whether the names of O(roles) are the tags of the playbook. Others that C(--tags) or C(--skip-tags) name are
-        refused then, where one playbook of this collection was started and no other.
+      - Whether tags are judged, where one of the playbooks of this collection that do so was started and no other. One
+        that C(--tags) names and no task has is refused; one that C(--skip-tags) names gives a warning, since it may be
+        for other playbooks, and so does a role of O(roles) without a tag, which always runs.
     type: bool
     default: false
   dev_spec:

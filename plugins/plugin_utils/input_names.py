@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Set
+from typing import NamedTuple
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.role_inputs import SHARED_PREFIX
 
 # tags that mean something to Ansible itself
 SPECIAL_TAGS = ("all", "always", "never", "tagged", "untagged")
+# where tasks stand in a play or a block
+TASKS = ("pre_tasks", "roles", "tasks", "post_tasks", "handlers", "block", "rescue", "always")
 
 
 def nearest(wrong: object, known: Iterable[str]) -> str:
@@ -50,12 +53,42 @@ def unknown_names(
             yield name, "", f"no playbook reads an input of this name{nearest(name, of_playbooks[playbook])}"
 
 
-def unknown_tags(given: Iterable[str], tags: Iterable[str], playbook: str) -> str:
-    """A refusal of tags that no task of a playbook has; empty where all are right."""
-    have = sorted(tags)
-    wrong = [tag for tag in given if tag not in {*have, *SPECIAL_TAGS}]
-    if not wrong:
-        return ""
-    named = " or ".join(repr(str(tag)) for tag in wrong)
-    near = nearest(wrong[0], have) if len(wrong) == 1 else ""
-    return f"no task of {playbook} has the tag {named}{near}; its tags are {', '.join(have)}"
+def tags_of(tasks: object) -> set[str]:
+    """All tags of a playbook or a list of tasks, as written; not those that only included tasks get."""
+    found: set[str] = set()
+    for one in tasks if isinstance(tasks, list) else []:
+        if isinstance(one, Mapping):
+            tags = one.get("tags") or []
+            words = tags.split(",") if isinstance(tags, str) else tags
+            found |= {str(word).strip() for word in words}.union(*(tags_of(one.get(part)) for part in TASKS))
+    return found - set(SPECIAL_TAGS)
+
+
+class Tags(NamedTuple):
+    """What --tags and --skip-tags may name in a playbook. `always`: roles without a tag, which run with each one."""
+
+    playbook: str
+    have: set[str]
+    always: set[str]
+
+    def refusal(self, asked: Iterable[str]) -> str:
+        """Of tags to run; empty where all are right. Nothing, or not what is meant, would run."""
+        return self._unknown([tag for tag in asked if tag not in {*self.have, *self.always, *SPECIAL_TAGS}])
+
+    def warnings(self, skipped: Iterable[str]) -> list[str]:
+        """Of tags to skip: somebody may skip them in all playbooks (ANSIBLE_SKIP_TAGS)."""
+        names = [str(tag) for tag in skipped]
+        unknown = self._unknown([tag for tag in names if tag not in {*self.have, *self.always, *SPECIAL_TAGS}])
+        said = [f"{unknown}. Nothing is skipped for it."] if unknown else []
+        stay = [tag for tag in names if tag in self.always]
+        return said + [f"{tag} cannot be skipped: in {self.playbook} it always runs." for tag in stay]
+
+    def _unknown(self, wrong: list[str]) -> str:
+        if not wrong:
+            return ""
+        named = " or ".join(repr(str(tag)) for tag in wrong)
+        near = nearest(wrong[0], self.have) if len(wrong) == 1 else ""
+        others = f"; {', '.join(sorted(self.always))} always runs" if self.always else ""
+        return (
+            f"no task of {self.playbook} has the tag {named}{near}; its tags are {', '.join(sorted(self.have))}{others}"
+        )

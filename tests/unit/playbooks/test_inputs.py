@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.gpuready.bootstrap.plugins.action.validate_inputs import TAGGED
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import role_inputs
 
 from tools import variables_reference
@@ -82,6 +83,12 @@ def test_the_first_task_judges_the_inputs(playbook: str) -> None:
     assert CHECK in task and "when" not in task
 
 
+def test_the_playbooks_whose_tags_are_judged_are_known_by_name() -> None:
+    """One that somebody lays beside them may have tags of its own."""
+    texts = {name: (PROJECT / "playbooks" / f"{name}.yml").read_text(encoding="utf-8") for name in PLAYBOOKS}
+    assert tuple(name for name in PLAYBOOKS if "tagged: true" in texts[name]) == TAGGED
+
+
 def test_the_inputs_of_playbooks_are_known() -> None:
     told = {name for name in variables_reference.read_by_playbooks() if not name.startswith("gpuready_")}
     known = role_inputs.of_playbooks(PROJECT)
@@ -138,7 +145,13 @@ def test_no_password_of_an_address_is_in_a_refusal() -> None:
     ("playbook", "options", "why"),
     [
         ("site", ["--tags", "drivr"], "has the tag 'drivr'; its tags are dev_container, docker_engine, mirrors"),
-        ("site", ["--skip-tags", "nvidia_drivr"], "has the tag 'nvidia_drivr'; did you mean nvidia_driver?"),
+        ("site", ["--tags", "nvidia_drivr"], "has the tag 'nvidia_drivr'; did you mean nvidia_driver?"),
+        (
+            "site",
+            ["--tags", "monitoring"],
+            "has the tag 'monitoring'; its tags are dev_container, docker_engine, mirrors, nvidia_container_toolkit, "
+            "nvidia_driver, nvml_stability, readiness; preflight always runs. Nothing was changed.",
+        ),
         ("rollback", ["--tags", "docker"], "has the tag 'docker'"),
         ("dev_inplace", ["--tags", "docker_engine"], "has the tag 'docker_engine'; its tags are dev_inplace, mirrors"),
     ],
@@ -146,7 +159,18 @@ def test_no_password_of_an_address_is_in_a_refusal() -> None:
 def test_an_unknown_tag_is_refused(playbook: str, options: list[str], why: str) -> None:
     done = run(playbook, "-i", "box,", *options)
     assert done.returncode == 2 and "Nothing was changed." in said(done) and "ok=0 " in done.stdout, said(done)
-    assert f"no task of playbooks/{playbook}.yml {why}" in said(done)
+    assert f"no task of playbooks/{playbook}.yml {why}" in " ".join(said(done).split())
+
+
+def test_a_tag_to_skip_is_told_once_and_stops_nothing() -> None:
+    # what lacks a key ends it behind the check of tags
+    done = run("site", "-i", "box,bax,", "--skip-tags", "preflight", ANSIBLE_SKIP_TAGS="slow")
+    output = " ".join(said(done).split())
+    want = (
+        "no task of playbooks/site.yml has the tag 'slow'; its tags are dev_container, docker_engine, mirrors, nvidia_"
+    )
+    assert "1 input is not right for bax" in output and output.count(want) == 1, output
+    assert output.count("preflight cannot be skipped: in playbooks/site.yml it always runs.") == 1, output
 
 
 # What reads the specification of the development environment

@@ -215,6 +215,12 @@ def test_what_a_role_registers_is_no_misspelt_input(validate, collection):
 def started(monkeypatch, collection):
     """Has ansible-playbook started playbooks of the collection, or others."""
 
+    (collection / "playbooks").mkdir()
+    for name, tags in (("site", "[engine]"), ("rollback", "[other]"), ("heal", "[mend]")):
+        block = f"block: [{{tags: {tags}, apply: {{tags: inner}}}}]"
+        text = f"- pre_tasks: [{{tags: always}}]\n  tasks: [{{{block}}}]\n"
+        (collection / "playbooks" / f"{name}.yml").write_text(text, encoding="utf-8")
+
     def start(*playbooks):
         names = [str(collection / name) if "/" not in name and name.endswith(".yml") else name for name in playbooks]
         monkeypatch.setattr(context, "CLIARGS", {"args": names})
@@ -222,21 +228,64 @@ def started(monkeypatch, collection):
     return start
 
 
-def test_tags_are_the_names_of_the_roles(validate, started):
+def test_tags_are_those_of_the_tasks(validate, started):
     started("site.yml")
     for tags in (["all"], ["engine", "always"], ["tagged"], ["never"]):
         assert not validate({"ansible_run_tags": tags, "ansible_skip_tags": ()}, tagged=True).get("failed")
     with pytest.raises(AnsibleActionFail, match=r"has the tag 'engin'; did you mean engine\?; its tags are engine\."):
         validate({"ansible_run_tags": ["engin"], "ansible_skip_tags": ()}, tagged=True)
     with pytest.raises(AnsibleActionFail, match=r"has the tag 'x' or 'engine_extra'; its tags are engine\. Nothing"):
-        validate({"ansible_run_tags": ["all"], "ansible_skip_tags": ["x", "engine_extra"]}, tagged=True)
+        validate({"ansible_run_tags": ["x", "engine_extra"]}, tagged=True)
     assert not validate({"ansible_run_tags": ["engin"]}).get("failed")
 
 
-@pytest.mark.parametrize("playbooks", [["/srv/fleet/site.yml"], ["site.yml", "own.yml"], []])
+@pytest.fixture
+def warned(monkeypatch):
+    texts = []
+    monkeypatch.setattr(validate_inputs.display, "warning", texts.append)
+    return texts
+
+
+def test_a_tag_to_skip_that_others_have_is_told_and_stops_nothing(validate, started, warned):
+    """It may stand in ansible.cfg for all playbooks of somebody."""
+    started("site.yml")
+    assert not validate({"ansible_run_tags": ["all"], "ansible_skip_tags": ["slow", "engine"]}, tagged=True).get(
+        "failed"
+    )
+    (text,) = warned
+    assert "has the tag 'slow'; its tags are engine. Nothing is skipped for it." in text
+
+
+def test_a_role_that_always_runs_cannot_be_skipped(validate, started, warned):
+    started("site.yml")
+    roles = ["engine", "engine_extra"]
+    variables = {
+        "engine_extra_owner": "me",
+        "ansible_run_tags": ["engine_extra"],
+        "ansible_skip_tags": ["engine_extra"],
+    }
+    assert not validate(variables, roles=roles, tagged=True).get("failed")
+    (text,) = warned
+    assert text.startswith("engine_extra cannot be skipped: in ") and text.endswith("site.yml it always runs.")
+    with pytest.raises(AnsibleActionFail, match=r"; its tags are engine; engine_extra always runs\. Nothing"):
+        validate({**variables, "ansible_run_tags": ["x"]}, roles=roles, tagged=True)
+
+
+@pytest.mark.parametrize(
+    "playbooks",
+    [["/srv/fleet/site.yml"], ["site.yml", "own.yml"], [], ["mylab.yml"], ["heal.yml"], ["gpuready.bootstrap.mylab"]],
+)
 def test_a_playbook_of_the_user_may_have_tags_of_its_own(validate, started, playbooks):
     started(*playbooks)
     assert not validate({"ansible_run_tags": ["own"]}, tagged=True).get("failed")
+
+
+def test_a_playbook_that_was_laid_beside_ours_is_not_ours(validate, started, collection):
+    started(str(collection / "playbooks" / "mylab.yml"))
+    assert not validate({"ansible_run_tags": ["monitoring"]}, tagged=True).get("failed")
+    started(str(collection / "playbooks" / "site.yml"))
+    with pytest.raises(AnsibleActionFail, match="has the tag 'monitoring'"):
+        validate({"ansible_run_tags": ["monitoring"]}, tagged=True)
 
 
 def test_a_playbook_of_the_collection_by_its_name(validate, started):
