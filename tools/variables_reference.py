@@ -33,6 +33,10 @@ Set them in the inventory (`group_vars/all.yml`, a group's or a host's file), or
 are refused before a host is touched, and so are values of the wrong type of what the roles of a playbook read. A
 boolean for one run: `-e name=true`; lists and mappings as JSON: `-e '{"name": ["a"]}'`.
 
+Variables of your own get other beginnings than `gpuready_`, `dev_` and the names of the roles: with these, every name
+that is no input counts as misspelt. With `plan_`, `export_env_`, `import_env_` and `upgrade_driver_`, only a name that is
+all but the same as an input does.
+
 The environment in which people work, the variables `dev_*`, has [a page of its own](dev-environment.md#all-variables).
 """
 # Playbooks with inputs of their own, which bear the playbook's name

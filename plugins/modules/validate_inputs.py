@@ -12,8 +12,9 @@ version_added: 0.1.0
 description:
   - Validates everything that inventory and extra variables define for the named roles of this collection against the
     argument specifications of these roles, and reports all problems of all roles in one message.
-  - Refuses names that begin like an input of a role or a playbook of this collection (C(<role>_), C(gpuready_),
-    C(plan_)) and are none, and names the nearest one that exists.
+  - Refuses names that begin like an input of a role of this collection (C(<role>_), C(gpuready_)) and are none, and
+    names the nearest one that exists. Names that begin like an input of a playbook (C(plan_), C(export_env_),
+    C(import_env_), C(upgrade_driver_)) may be your own; they are refused where they are all but the same as an input.
   - Judges the specification of the development environment, the variables C(dev_*), in the same way, with all that must
     go together in it, where a named role reads it. What only a container or only a rented machine needs is asked for if
     a named role makes one. Where no role reads it, its names are judged and no value is computed, so that no vault has

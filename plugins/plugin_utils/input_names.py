@@ -13,6 +13,8 @@ from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.role_inputs imp
 
 # tags that mean something to Ansible itself
 SPECIAL_TAGS = ("all", "always", "never", "tagged", "untagged")
+# how like an input of a playbook a name must be for a misspelling of it (difflib): two letters of four changed places
+SLIP = 0.75
 # where tasks stand in a play or a block
 TASKS = ("pre_tasks", "roles", "tasks", "post_tasks", "handlers", "block", "rescue", "always")
 
@@ -32,6 +34,7 @@ def unknown_names(
 ) -> Iterable[tuple[str, str, str]]:
     """(name, role, why) for each name that looks like one of our inputs and is none.
 
+    The prefixes of roles and the shared one are ours; those of playbooks are words that users may take, too.
     `options` by role name, `of_playbooks` by playbook.
     """
     of_playbooks = of_playbooks or {}
@@ -49,8 +52,19 @@ def unknown_names(
             yield name, role, f"role {role} has no input of this name{nearest(name, options[role])}"
             continue
         playbook = next((one for one in of_playbooks if name.startswith(f"{one}_")), None)
-        if playbook:
-            yield name, "", f"no playbook reads an input of this name{nearest(name, of_playbooks[playbook])}"
+        meant = _slip(name, f"{playbook}_", of_playbooks[playbook]) if playbook else ""
+        if meant:
+            yield name, "", f"no playbook reads an input of this name; did you mean {meant}?"
+
+
+def _slip(name: str, prefix: str, known: Iterable[str]) -> str:
+    """The input that was misspelt; empty where there is none so near: `plan_` may well begin a name of the user's own.
+
+    The prefix, which all of them have, makes none nearer.
+    """
+    ends = [one.removeprefix(prefix) for one in known]
+    matches = difflib.get_close_matches(name.removeprefix(prefix), ends, n=1, cutoff=SLIP)
+    return f"{prefix}{matches[0]}" if matches else ""
 
 
 def tags_of(tasks: object) -> set[str]:

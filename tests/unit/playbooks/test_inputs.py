@@ -14,6 +14,7 @@ import pytest
 import yaml
 from ansible_collections.gpuready.bootstrap.plugins.action.validate_inputs import TAGGED
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils import role_inputs
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.input_names import unknown_names
 
 from tools import variables_reference
 
@@ -74,6 +75,15 @@ def test_a_misspelt_variable_is_refused_by_every_playbook(tmp_path: Path, playbo
         line = next(line for line in said(done).splitlines() if line.startswith(f"  - {name}: "))
         assert f"did you mean {near}?" in line and f"{tmp_path}/group_vars/all.yml:" in line
     assert "4 inputs are not right for box" in done.stderr + done.stdout and "ok=0 " in done.stdout, said(done)
+
+
+def test_names_of_ones_own_that_begin_like_a_playbook_are_let_through() -> None:
+    own = ["plan_b_site", "plan_image", "plan_torch_url", "export_env_x", "import_env_site", "upgrade_driver_window"]
+    names = role_inputs.of_playbooks(PROJECT)
+    assert list(unknown_names(own, {}, set(), set(), names)) == []
+    wrong = {"plan_trch": "plan_torch", "export_env_prefx": "export_env_prefix", "import_env_lokc": "import_env_lock"}
+    found = {name: why for name, _role, why in unknown_names(wrong, {}, set(), set(), names)}
+    assert all(f"did you mean {right}?" in found[name] for name, right in wrong.items())
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
