@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_daemon import DaemonError, plural
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources.docker_orphans import DATA_ROOT
 
-DATA_ROOT = "/var/lib/docker"
 # What dockerd itself makes of an empty folder is no data: moby daemon/, volume/service, layer/
 _CONTENT = (
     ("container", "containers", True),

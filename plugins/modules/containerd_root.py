@@ -75,6 +75,7 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils import _engine_
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _toml_edit as toml
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGate, FileGateError
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources.engine_api import asleep_now
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._toml_reader import TomlError
 
 DEFAULT = "/var/lib/containerd"
@@ -99,12 +100,12 @@ def blobs(root: str) -> int:
 
 
 def running(runner: Runner) -> list[str]:
-    """Containers that containerd keeps running: those of Docker by name where it answers, others as namespace/id."""
+    """Containers that containerd keeps running: those of Docker by name where it runs, others as namespace/id."""
     found = []
     for namespace in _folders(TASKS):
         found += [(namespace, identity) for identity in _folders(f"{TASKS}/{namespace}")]
     names: dict[str, str] = {}
-    if any(namespace == _DOCKERS for namespace, _identity in found):
+    if any(namespace == _DOCKERS for namespace, _identity in found) and not asleep_now(runner):
         argv = ["docker", "-H", "unix:///var/run/docker.sock", "ps", "--no-trunc", "--format", "{{.ID}} {{.Names}}"]
         listing = runner.run(argv)
         if listing.status == "ok":

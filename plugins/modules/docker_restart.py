@@ -93,11 +93,12 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils import _files
 from ansible_collections.gpuready.bootstrap.plugins.module_utils import _json_merge as json_merge
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_daemon import Daemon, DaemonError, plural
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_orphans import orphans
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_pending import DaemonGate
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._docker_service import Service
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._files import FileGateError
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._secrets import secrets_in
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import docker_orphans
 
 FAILED = "docker-daemon-failed.json"
 
@@ -105,11 +106,12 @@ FAILED = "docker-daemon-failed.json"
 class Restart:
     """What is due, and how it is done."""
 
-    def __init__(self, module: AnsibleModule, gate: DaemonGate, daemon: Daemon, service: Service) -> None:
-        self.module, self.gate, self.daemon, self.service = module, gate, daemon, service
+    def __init__(self, module: AnsibleModule, gate: DaemonGate, runner: Runner) -> None:
+        self.module, self.gate, self.runner = module, gate, runner
+        self.daemon, self.service = Daemon(runner), Service(runner, module.params["timeout"])
         self.path: str = module.params["path"]
         self.record = gate.record(self.path)
-        self.pending = pending.due(pending.of(self.record), daemon.running, daemon.began)
+        self.pending = pending.due(pending.of(self.record), self.daemon.running, self.daemon.began)
         self.action = "none"
         self.stopped: list[str] = []
         self.restored = False
@@ -161,7 +163,7 @@ class Restart:
         """A daemon that was killed leaves its containers alive, and one that starts without live-restore ends them."""
         if self.daemon.starts_with_live_restore(after):
             return
-        found = orphans(after)
+        found = docker_orphans.names(Host("/", self.runner), after)
         if found and self.module.params["on_running_containers"] == "refuse":
             raise DaemonError(
                 f"Docker is down and was not started{self._reason()}: without live-restore the start would stop "
@@ -299,10 +301,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     gate = DaemonGate(module)
-    runner = Runner(module.run_command)
     restored = False
     try:
-        restart = Restart(module, gate, Daemon(runner), Service(runner, module.params["timeout"]))
+        restart = Restart(module, gate, Runner(module.run_command))
         restart.decide()
         # the daemon's words may hold an address with its password
         module.no_log_values.update(secrets_in(restart.file()))

@@ -207,6 +207,9 @@ attributes:
     support: none
     details: Nothing is ever changed.
 notes:
+  - A Docker that is down is not asked where C(docker.socket) listens in its place, because systemd starts it for who
+    connects. C(gpu_host.docker.error) says so then, and C(gpu_host.docker.orphans) names the containers that live on
+    while C(docker.service) is down.
   - C(gpu_host.driver.dkms) says V(broken) of a module whose last build for a kernel failed or was stopped, with the
     first lines of its log that say why; also while another program is building it.
   - C(gpu_host.kernel.cmdline_next) is what the boot loader's default entry gives the kernel at the next boot, without

@@ -138,17 +138,33 @@ def test_containers_and_data_are_not_lost_by_a_setting(engine: Engine) -> None:
     assert off["failed"] and "1 running container (job)" in off["msg"], off
 
 
-def test_a_start_that_would_end_what_outlived_the_daemon_is_refused(engine: Engine) -> None:
+@pytest.mark.parametrize("units", ["docker.socket docker.service", "docker.service"], ids=["down", "socket listens"])
+def test_a_start_that_would_end_what_outlived_the_daemon_is_refused(engine: Engine, units: str) -> None:
     # by the live-restore of the daemon that ends; the one that starts is to have none
-    engine.sh(f"systemctl stop docker.socket docker.service && mv {FILE} /root/kept.json && echo {{}} > {FILE}")
+    engine.sh(f"systemctl stop {units} && mv {FILE} /root/kept.json && echo {{}} > {FILE}")
     try:
+        # whoever connects to a socket that listens starts the daemon
+        seen = engine.module("gpu_facts", subset=["docker"])["ansible_facts"]["gpu_host"]["docker"]
         refused = engine.module("docker_restart", start=True)
+        # the package would start the daemon
+        other = engine.converge(docker_engine_version="99.9", docker_engine_live_restore=False)
         down = engine.sh("systemctl show docker.service -p ActiveState --value")
     finally:
         engine.sh(f"mv /root/kept.json {FILE}")
         started = engine.module("docker_restart", start=True)
+    assert (seen["reachable"], seen["orphans"]) == (False, ["job"])
     assert refused["failed"] and "1 container that outlived the daemon (job)" in refused["msg"], refused
+    assert other.rc != 0 and "1 containers that outlived the daemon (job)" in other.sentence, other.output[-3000:]
     assert (down, started.get("action")) == ("inactive", "start")
+
+
+def test_a_daemon_that_waits_for_its_socket_is_brought_up(engine: Engine) -> None:
+    engine.sh("systemctl disable docker.service && systemctl stop docker.service")
+    run = engine.converge()
+    assert run.rc == 0 and "Present | Start or restart the daemon for what it has not read yet" in run.changed
+    assert engine.sh("systemctl is-enabled docker.service") == "enabled"
+    again = engine.converge()
+    assert (again.rc, again.changed) == (0, []), again.output[-3000:]
 
 
 def test_only_accounts_that_are_named_may_use_it(engine: Engine) -> None:

@@ -99,7 +99,7 @@ class Lookout:
         self._judge(found, machine)
         # what has ended since has no verdict
         found = [container for container in found if self.hierarchy.exists(container.group)]
-        known = names.of_engines({container.group.engine for container in found})
+        known = names.of_engines({container.group.engine for container in found}, self.runner)
         for container in found:
             container.known = known.get(container.group.id)
         return found

@@ -11,7 +11,12 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources.engine_api import SOCKET, DockerAPI
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources.engine_api import (
+    SOCKET,
+    DockerAPI,
+    asleep_now,
+)
 
 # podman's list for root (containers/storage); rootless engines have lists of their own, and scopes that are not ours
 PODMAN = "/var/lib/containers/storage/overlay-containers/containers.json"
@@ -26,8 +31,10 @@ class Known(NamedTuple):
     recreate: str
 
 
-def docker(socket: str = SOCKET) -> dict[str, Known]:
-    """By id; empty where Docker does not answer."""
+def docker(runner: Runner, socket: str = SOCKET) -> dict[str, Known]:
+    """By id; empty where Docker does not answer, or would be started by being asked."""
+    if asleep_now(runner):
+        return {}
     try:
         listing = DockerAPI(socket, 5).get("/containers/json")
     except (OSError, ValueError, http.client.HTTPException):
@@ -64,11 +71,11 @@ def podman(path: str = PODMAN) -> dict[str, Known]:
     return found
 
 
-def of_engines(engines: set[str]) -> dict[str, Known]:
+def of_engines(engines: set[str], runner: Runner) -> dict[str, Known]:
     """All names of these engines."""
     found: dict[str, Known] = {}
     if "docker" in engines:
-        found.update(docker())
+        found.update(docker(runner))
     if "podman" in engines:
         found.update(podman())
     return found

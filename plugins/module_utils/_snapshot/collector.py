@@ -23,6 +23,8 @@ from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sourc
     dev,
     docker,
     docker_gpu,
+    docker_orphans,
+    engine_api,
     environment,
     files,
     gpu,
@@ -108,11 +110,15 @@ class Collector:
         self.jobs.result("smi", None, self.deadline - time.monotonic())
         return gpu.answers(self.host) and not self.jobs.running("smi")
 
+    def _engine_asleep(self) -> str:
+        units = self.jobs.result("services", {}, self.deadline - time.monotonic())
+        return engine_api.asleep(units)
+
     def _start_all(self) -> None:
         host, wishes = self.host, self.wishes
         self._start("smi", partial(gpu.smi_section, host), "driver", "gpus", "topology", "cuda", "docker", "dev", "raw")
-        self._start("services", partial(services.read, host), "services", "docker", "time")
-        self._start("docker", partial(docker.collect, host))
+        self._start("services", partial(services.read, host), "services", "docker", "time", "dev")
+        self._start("docker", partial(docker.collect, host, asleep=self._engine_asleep))
         self.jobs.start("virt", self._detect_virt)
         self._start("network", partial(network.section, host, wishes.repositories, wishes.endpoints))
         self._start("kernel_log", partial(kernel_log.section, host))
@@ -170,7 +176,7 @@ class Collector:
         self._read(found, "environment", partial(environment.section, host))
         self._read(found, "pci", partial(pci.section, host))
         self._read(found, "processes", partial(processes.section, host))
-        self._read(found, "daemon_json", partial(docker.daemon_json, host))
+        self._read(found, "daemon_json", partial(docker.daemon_json, host), "docker")
         self._read(found, "mirrors", partial(mirrors.section, host))
         self._read(found, "mirror_addresses", partial(mirrors.addresses, host))
         found["virt"] = self._guard("virt", partial(system.virt_section, host, self._wait("virt", None, "virt")))
@@ -185,7 +191,7 @@ class Collector:
     def _dev(self, inside: bool) -> dict[str, Any]:
         wishes = self.wishes
         here: dict[str, Any] | None = {} if inside or wishes.dev_here else None
-        return dev.section(self.host, wishes.dev, self._gpu_allowed, wishes.active, here)
+        return dev.section(self.host, wishes.dev, self._gpu_allowed, wishes.active, here, self._engine_asleep)
 
     def _join(self, found: dict[str, Any], installed: dict[str, str]) -> None:
         """Read the sections that need an answer from a thread."""
@@ -209,6 +215,7 @@ class Collector:
         found["cdi"] = cdi
         if self._wants("docker"):
             found["docker"] = self._engine(blocks, documents, installed)
+            self._guard("orphans", partial(_name_orphans, host, blocks, found), None)
         if self._wants("docker") and self._wants("processes"):
             self._guard("container_names", partial(_name_holders, found), None)
         if self._wants("network"):
@@ -240,6 +247,12 @@ class Collector:
             )
             engine["smoke"] = self._guard("smoke", run, None)
         return engine
+
+
+def _name_orphans(host: Host, blocks: Any, found: dict[str, Any]) -> None:
+    engine = found["docker"]
+    if not engine["reachable"] and not engine_api.runs(blocks):
+        engine["orphans"] = docker_orphans.names(host, found["daemon_json"]["data"])
 
 
 def _name_holders(found: dict[str, Any]) -> None:

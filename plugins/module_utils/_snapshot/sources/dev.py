@@ -40,10 +40,12 @@ def section(
     gpu_allowed: Callable[[], bool],
     active: Sequence[str] = (),
     here: dict[str, Any] | None = None,
+    asleep: Callable[[], str] = str,
 ) -> dict[str, Any]:
     """Probe every dev container, all at the same time. `gpu_allowed` says whether one more NVIDIA call is wise.
 
     `here`: look at this machine in the same way (a rented container), with the ports that it names; None: do not.
+    `asleep`: why the engine must not be asked (engine_api.asleep).
     """
     if not wishes and here is None:
         return {"containers": [], "here": None}
@@ -55,7 +57,7 @@ def section(
     began = time.monotonic()
     work: list[Callable[[], Any]] = []
     for wish, entry in zip(wishes, found):
-        work += _work(host, wish, entry, gpu_allowed, active, _Container(host, wish))
+        work += _work(host, wish, entry, gpu_allowed, active, _Container(host, wish, asleep))
     if here is not None and own is not None:
         work += _work(host, here, own, gpu_allowed, active, _Machine(host))
     parallel(work, patience(host, active), width=20)
@@ -106,13 +108,16 @@ class _Container:
 
     first = False
 
-    def __init__(self, host: Host, wish: dict[str, Any]) -> None:
+    def __init__(self, host: Host, wish: dict[str, Any], asleep: Callable[[], str]) -> None:
         self._host = host
+        self._asleep = asleep
         self._name = str(wish.get("container") or "")
         self._wanted = str(wish.get("user") or "")
 
     def facts(self) -> tuple[str, float | None]:
         """Return the login user and when the container was made."""
+        if self._asleep():
+            return self._wanted, None
         try:
             name = quote(self._name, safe="")
             inspect = as_dict(DockerAPI(SOCKET, self._host.runner.timeout).get(f"/containers/{name}/json"))
@@ -123,11 +128,13 @@ class _Container:
 
     def run(self, argv: list[str], user: str, timeout: float | None = None) -> tuple[int | None, str]:
         """Run a command as a user of the container."""
-        return execute(self._host, self._name, argv, SOCKET, user or "root", timeout)
+        reason = self._asleep()
+        return (None, reason) if reason else execute(self._host, self._name, argv, SOCKET, user or "root", timeout)
 
     def smi(self) -> tuple[int | None, str]:
         """Run nvidia-smi as the container's first process would."""
-        return execute(self._host, self._name, ["nvidia-smi", "-L"], SOCKET)
+        reason = self._asleep()
+        return (None, reason) if reason else execute(self._host, self._name, ["nvidia-smi", "-L"], SOCKET)
 
 
 class _Machine:

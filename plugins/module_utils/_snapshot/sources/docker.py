@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host, classify, parallel
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import docker_api
@@ -50,19 +50,26 @@ def empty(host: Host) -> dict[str, Any]:
         "compose_version": None,
         "images": [],
         "containers": [],
+        # docker_orphans.names, where no daemon runs
+        "orphans": [],
         # docker_gpu.smoke, only on request
         "smoke": None,
     }
 
 
-def collect(host: Host, path: str | None = None) -> dict[str, Any]:
-    """Ask the engine. The parts that other sources give are null here."""
+def collect(host: Host, path: str | None = None, asleep: Callable[[], str] = str) -> dict[str, Any]:
+    """Ask the engine. The parts that other sources give are null here.
+
+    asleep: why it must not be asked (engine_api.asleep); called only where there is a socket.
+    """
     path = path or SOCKET
     found = empty(host)
     began = time.monotonic()
     reason = None if host.live else f"no socket is used for root {host.root}"
     if reason is None and not os.path.exists(path):
         reason = f"{path} does not exist"
+    if reason is None:
+        reason = asleep() or None
     if reason is not None:
         found["error"] = reason
         host.probes.record("docker", "missing", path, error=reason)

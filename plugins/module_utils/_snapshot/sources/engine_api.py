@@ -9,12 +9,17 @@ import http.client
 import json
 import socket
 import struct
+from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import systemctl
 
 SOCKET = "/run/docker.sock"
 _BODY_CAP = 32 * 1024 * 1024
+_UNITS = ("docker.service", "docker.socket")
+_RUNS = ("active", "activating", "reloading")
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -66,6 +71,32 @@ class DockerAPI:
         if status != 200:
             raise AnswerError(status, f"GET {path}: HTTP {status}: {message(body)}")
         return json.loads(body)
+
+
+def runs(units: Mapping[str, systemctl.Block]) -> bool:
+    """Whether docker.service is up, or on its way there by itself."""
+    service = units.get(_UNITS[0], {})
+    # it failed, and systemd will try again
+    waits = systemctl.first(service, "SubState") == "auto-restart"
+    return systemctl.first(service, "ActiveState") in _RUNS and not waits
+
+
+def asleep(units: Mapping[str, systemctl.Block]) -> str:
+    """Why nobody may connect who only looks; '' where that changes nothing, or systemd says nothing.
+
+    systemd listens in place of an engine that is down, and starts it for the first who connects. Without live-restore
+    that start ends the containers that outlived the engine.
+    """
+    if runs(units) or systemctl.first(units.get(_UNITS[1], {}), "ActiveState") != "active":
+        return ""
+    state = systemctl.first(units.get(_UNITS[0], {}), "ActiveState") or "not active"
+    return f"docker.service is {state}, and was not asked: docker.socket listens for it, and would start it"
+
+
+def asleep_now(runner: Runner) -> str:
+    """The same, asked of systemd here and now."""
+    result = runner.run(["systemctl", "show", "--no-pager", "--property=Id,ActiveState,SubState", *_UNITS])
+    return asleep(systemctl.by_name(systemctl.show(result.stdout)))
 
 
 def message(body: bytes) -> str:

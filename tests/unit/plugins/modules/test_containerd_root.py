@@ -25,7 +25,8 @@ def path(tmp_path: Path, programs: Programs, store: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(containerd_root, "DEFAULT", str(tmp_path / "old"))
     monkeypatch.setattr(containerd_root, "SOCKET", str(tmp_path / "containerd.sock"))
     monkeypatch.setattr(containerd_root, "TASKS", str(tmp_path / "tasks"))
-    programs(systemctl=f'echo "$@" >> {tmp_path}/calls')
+    # a look is no act
+    programs(systemctl=f'if [ "$1" = show ]; then cat {tmp_path}/units; else echo "$@" >> {tmp_path}/calls; fi')
     folder = tmp_path / "etc"
     folder.mkdir()
     return folder / "config.toml"
@@ -101,6 +102,18 @@ def test_running_containers_keep_it_where_it_is(busy: Path, run_module: RunModul
     assert result["failed"] and f"3 running containers ({', '.join(NAMES)})" in result["msg"], result["msg"]
     assert "on_running_containers" in result["msg"] and "Nothing was changed" in result["msg"]
     assert busy.read_text() == PACKAGED and not (tmp_path / "calls").exists()
+
+
+@pytest.mark.parametrize(("service", "asked"), [("inactive", False), ("failed", False), ("active", True)])
+def test_a_docker_that_would_be_started_by_the_question_is_not_asked(
+    busy: Path, run_module: RunModule, programs: Programs, tmp_path: Path, service: str, asked: bool
+) -> None:
+    programs(docker=f"touch {tmp_path}/asked; echo {'a' * 64} job")
+    units = f"Id=docker.service\nActiveState={service}\n\nId=docker.socket\nActiveState=active\n"
+    (tmp_path / "units").write_text(units)
+    result = run_module(main, path=str(busy), root="/srv/c")
+    assert result["failed"] and ("job" if asked else "a" * 12) in result["msg"], result["msg"]
+    assert (tmp_path / "asked").exists() is asked
 
 
 def test_the_policy_and_what_comes_back(busy: Path, run_module: RunModule, tmp_path: Path) -> None:

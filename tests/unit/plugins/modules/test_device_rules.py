@@ -151,7 +151,7 @@ def host(tmp_path: Path, programs: Programs, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(nodes, "of_process", host.of_process)
     monkeypatch.setattr(nodes, "below", lambda root: HOST)
     monkeypatch.setattr(look.programs, "attached", host.attached)
-    monkeypatch.setattr(names, "of_engines", lambda engines: {})
+    monkeypatch.setattr(names, "of_engines", lambda engines, runner: {})
     return host
 
 
@@ -428,7 +428,9 @@ def test_a_host_without_containers_asks_nobody(host: Host, run_module: RunModule
 def test_names_come_from_the_engine(host: Host, run_module: RunModule, monkeypatch: pytest.MonkeyPatch) -> None:
     host.add(10, GPU)
     monkeypatch.setattr(
-        names, "of_engines", lambda engines: {f"{10:064x}": names.Known("train", f"{' '.join(engines)} restart train")}
+        names,
+        "of_engines",
+        lambda engines, runner: {f"{10:064x}": names.Known("train", f"{' '.join(engines)} restart train")},
     )
     (one,) = run_module(main)["containers"]
     assert (one["name"], one["recreate"]) == ("train", "docker restart train")

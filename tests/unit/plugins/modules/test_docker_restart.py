@@ -82,7 +82,8 @@ def world(
     monkeypatch.setattr(f"{UTILS}._docker_daemon.CONFIG_FILE", str(folder / "etc" / "daemon.json"))
     monkeypatch.setattr(f"{UTILS}._docker_service.SOCKET", str(folder / "no.sock"))
     monkeypatch.setattr(f"{UTILS}._docker_data.DATA_ROOT", str(folder / "data"))
-    monkeypatch.setattr(f"{UTILS}._docker_orphans.TASKS", (str(folder / "tasks"),))
+    monkeypatch.setattr(f"{UTILS}._snapshot.sources.docker_orphans.DATA_ROOT", str(folder / "data"))
+    monkeypatch.setattr(f"{UTILS}._snapshot.sources.docker_orphans.TASKS", (str(folder / "tasks"),))
     return World(folder, run_module)
 
 

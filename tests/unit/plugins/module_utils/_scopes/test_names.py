@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._scopes import names
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._scopes.names import Known
 
@@ -33,6 +34,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def stub_systemd(service: str, socket: str) -> Runner:
+    """Runner of a machine with these states of Docker's two units."""
+
+    def run(argv: list[str], **_options: Any) -> tuple[int, bytes, bytes]:
+        assert "docker.socket" in argv
+        text = f"Id=docker.service\nActiveState={service}\n\nId=docker.socket\nActiveState={socket}\n"
+        return 0, text.encode(), b""
+
+    return Runner(run, 5, search=["/usr/bin"])
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch) -> Runner:
+    monkeypatch.setattr(Runner, "which", lambda self, name: f"/usr/bin/{name}")
+    return stub_systemd("active", "active")
+
+
 @pytest.fixture
 def docker(tmp_path: Path) -> Iterator[Callable[[Any], str]]:
     servers = []
@@ -51,7 +69,7 @@ def docker(tmp_path: Path) -> Iterator[Callable[[Any], str]]:
         server.server_close()
 
 
-def test_docker(docker: Callable[[Any], str]) -> None:
+def test_docker(docker: Callable[[Any], str], runner: Runner) -> None:
     labels = {
         "com.docker.compose.project.working_dir": "/srv/my app",
         "com.docker.compose.service": "dev",
@@ -63,19 +81,25 @@ def test_docker(docker: Callable[[Any], str]) -> None:
             {"Id": "cc", "Names": None},
         ]
     )
-    assert names.docker(socket) == {
+    assert names.docker(runner, socket) == {
         "aa": Known("train", "docker restart train"),
         "bb": Known("app-dev-1", "docker compose --project-directory '/srv/my app' up -d --force-recreate dev"),
     }
 
 
 @pytest.mark.parametrize("answer", [b"{ not json", {"message": "no"}, [], None])
-def test_a_docker_that_answers_badly(docker: Callable[[Any], str], answer: Any) -> None:
-    assert names.docker(docker(answer)) == {}
+def test_a_docker_that_answers_badly(docker: Callable[[Any], str], runner: Runner, answer: Any) -> None:
+    assert names.docker(runner, docker(answer)) == {}
 
 
-def test_no_docker(tmp_path: Path) -> None:
-    assert names.docker(str(tmp_path / "none.sock")) == {}
+def test_a_docker_that_would_be_started_by_the_question(docker: Callable[[Any], str], runner: Runner) -> None:
+    path = docker([{"Id": "aa", "Names": ["/train"], "Labels": {}}])
+    assert names.docker(stub_systemd("inactive", "active"), path) == {}
+    assert set(names.docker(stub_systemd("inactive", "inactive"), path)) == {"aa"}, "nobody starts it"
+
+
+def test_no_docker(tmp_path: Path, runner: Runner) -> None:
+    assert names.docker(runner, str(tmp_path / "none.sock")) == {}
 
 
 @pytest.mark.parametrize(
@@ -95,9 +119,9 @@ def test_podman(tmp_path: Path, text: str | None, expected: dict[str, Known]) ->
     assert names.podman(str(path)) == expected
 
 
-def test_only_the_engines_that_have_containers_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "docker", lambda: {"aa": Known("a", "")})
+def test_only_the_engines_that_have_containers_are_asked(monkeypatch: pytest.MonkeyPatch, runner: Runner) -> None:
+    monkeypatch.setattr(names, "docker", lambda runner: {"aa": Known("a", "")})
     monkeypatch.setattr(names, "podman", lambda: {"bb": Known("b", "")})
-    assert set(names.of_engines({"docker"})) == {"aa"}
-    assert set(names.of_engines({"podman", "cri-o"})) == {"bb"}
-    assert names.of_engines(set()) == {}
+    assert set(names.of_engines({"docker"}, runner)) == {"aa"}
+    assert set(names.of_engines({"podman", "cri-o"}, runner)) == {"bb"}
+    assert names.of_engines(set(), runner) == {}

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._command import Runner
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot import collector, subset
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.host import Host
-from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import docker_api
+from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.parsers import docker_api, systemctl
 from ansible_collections.gpuready.bootstrap.plugins.module_utils._snapshot.sources import (
     boot,
     dev,
@@ -158,7 +158,7 @@ def test_holders_get_the_names_of_their_containers(
     root, ident = root_of("ubuntu2404_faults"), "0123456789abcdef" * 4
     (root / "proc/900/cgroup").write_text(f"0::/system.slice/docker-{ident}.scope\n")
 
-    def answer(host: Host) -> dict[str, Any]:
+    def answer(host: Host, **_questions: Any) -> dict[str, Any]:
         known = {"State": {}, "Config": {}, "HostConfig": {}, "Id": ident, "Name": "/dev-alice"}
         return {**docker.empty(host), "containers": [docker_api.container(known, "29.2.1")]}
 
@@ -170,6 +170,72 @@ def test_holders_get_the_names_of_their_containers(
     alone = collector.collect(runner, str(root), collector.Wishes(subset=["processes"]))
     check(alone)
     assert _holder(alone) == (900, ident, None)
+
+
+def listens(service: str, socket: str) -> systemctl.Block:
+    return systemctl.by_name(
+        systemctl.show(f"Id=docker.service\nActiveState={service}\n\nId=docker.socket\nActiveState={socket}\n")
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "socket", "asked"),
+    [
+        ("inactive", "active", False),
+        ("failed", "active", False),
+        ("deactivating", "active", False),
+        ("activating\nSubState=auto-restart", "active", False),
+        ("active", "active", True),
+        ("reloading", "active", True),
+        ("inactive", "inactive", True),
+    ],
+)
+def test_looking_starts_no_docker(
+    service: str, socket: str, asked: bool, root_of: RootOf, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons: dict[str, str] = {}
+
+    def engine(host: Host, asleep: Callable[[], str]) -> dict[str, Any]:
+        reasons["docker"] = asleep()
+        return docker.empty(host)
+
+    def containers(host: Host, *more: Any) -> dict[str, Any]:
+        reasons["dev"] = more[-1]()
+        return {"containers": [], "here": None}
+
+    monkeypatch.setattr(collector.services, "read", lambda host: listens(service, socket))
+    monkeypatch.setattr(docker, "collect", engine)
+    monkeypatch.setattr(collector.dev, "section", containers)
+    root = str(root_of("debian13_ready"))
+    for words in (["all"], ["docker"], ["dev"]):
+        check(collector.collect(runner, root, collector.Wishes(subset=words)))
+        assert [reason == "" for reason in reasons.values()] == [asked] * len(reasons), reasons
+        reasons.clear()
+
+
+@pytest.mark.parametrize(("service", "names"), [("inactive", ["555555555555", "job"]), ("active", [])])
+def test_containers_that_outlived_their_engine(
+    service: str, names: list[str], root_of: RootOf, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = root_of("debian13_ready")
+    tasks, data = "run/containerd/io.containerd.runtime.v2.task/moby", "srv/docker/containers"
+    for pid, (state, name) in enumerate([("S", ""), ("S", "/job"), ("Z", "/dead"), ("", "/gone")], 705):
+        ident = str(pid)[-1] * 64
+        files = {
+            f"{tasks}/{ident}/init.pid": str(pid),
+            f"{data}/{ident}/config.v2.json": f'{{"Name": "{name}"}}',
+        }
+        if state:
+            files[f"proc/{pid}/stat"] = f"{pid} (a ) name) {state} 1\n"
+        for path, text in files.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text)
+    (root / "etc/docker/daemon.json").write_text('{"data-root": "/srv/docker"}')
+    monkeypatch.setattr(collector.services, "read", lambda host: listens(service, "active"))
+    for words in (["all"], ["docker"]):
+        found = collector.collect(runner, str(root), collector.Wishes(subset=words))
+        check(found)
+        assert found["docker"]["orphans"] == names
 
 
 def _holder(found: dict[str, Any]) -> tuple[Any, ...]:

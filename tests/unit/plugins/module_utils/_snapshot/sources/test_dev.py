@@ -247,6 +247,12 @@ def test_nothing_there(engine: Engine, live: Host) -> None:
     assert (probes["dev.none.inside"]["status"], probes["dev.none.inside"]["error"]) == ("failed", "No such container")
 
 
+def test_an_engine_that_the_question_would_start_is_not_asked(engine: Engine, live: Host) -> None:
+    (found,) = dev.section(live, [{"container": "dev"}], lambda: True, asleep=lambda: "not asked")["containers"]
+    assert engine.execs == [] and found["gpu"]["message"] == "not asked"
+    fits(found)
+
+
 def test_no_second_nvidia_call_after_one_that_hung(engine: Engine, live: Host) -> None:
     (found,) = dev.section(live, [{"container": "dev"}], lambda: False, ["torch", "nccl"])["containers"]
     assert found["gpu"]["rc"] is None

@@ -146,6 +146,14 @@ def test_no_socket(live: Host, tmp_path: Path) -> None:
     assert live.probes.status("docker") == "missing"
 
 
+def test_an_engine_that_the_question_would_start_is_not_asked(engine: Engine, live: Host) -> None:
+    asked: list[str] = []
+    engine.answers = {path: lambda path=path: asked.append(path) for path in ANSWERS}
+    found = docker.collect(live, str(engine.server_address), lambda: "docker.socket would start it")
+    assert (found["reachable"], found["error"], asked) == (False, "docker.socket would start it", [])
+    assert live.probes.status("docker") == "missing"
+
+
 def test_a_socket_that_nobody_serves(live: Host, tmp_path: Path) -> None:
     import socket
 
