@@ -232,6 +232,7 @@ class _Steps:
                 other="distribution" if self.source == "docker" else "docker",
             )
         yield from self._under_containers(found)
+        yield from self._under_orphans(found)
 
     def _other_packaging(self) -> Iterator[Text]:
         snaps = self._part("packages").get("snaps") or []
@@ -283,6 +284,20 @@ class _Steps:
                 "docker_engine_on_running_containers to proceed",
                 count=len(running),
                 names=names(running),
+            )
+
+    def _under_orphans(self, found: Mapping[str, Any]) -> Iterator[Text]:
+        """The packages start the engine that they bring, before docker_restart could ask."""
+        outlived = [str(one) for one in self.docker.get("orphans") or []]
+        starts = found["changes_version"] or any(name not in self.installed for name in self.set.engine)
+        kept = self.settings.get("live-restore") is True
+        if outlived and starts and not kept and self.inputs["on_running_containers"] == "refuse":
+            yield say(
+                "Docker is down, and installing it would start it without live-restore, which would stop {count} "
+                "containers that outlived the daemon ({names}); set docker_engine_live_restore to true, wait until "
+                "their jobs have ended, or set docker_engine_on_running_containers to proceed",
+                count=len(outlived),
+                names=names(outlived),
             )
 
     def _note(self) -> str:

@@ -229,6 +229,21 @@ def test_another_version_waits_for_an_engine_that_gives_no_answer() -> None:
     assert decide(facts, version="28.5.2")["refusal"] == "" and not decide(facts)["unread"]
 
 
+def test_another_version_waits_for_containers_that_outlived_the_daemon() -> None:
+    """The package would start its daemon, and end them, before anybody asks."""
+    down = {"present": True, "reachable": False, "error": "down", "containers": [], "orphans": ["job", "web"]}
+    facts = machine("debian13", CE, docker=down, services={"docker.service": {"active": "inactive"}})
+    wish = {"version": "28.5.2", "live_restore": False}
+    refusal = decide(facts, **wish)["refusal"]
+    assert "2 containers that outlived the daemon (job, web)" in refusal and refusal.endswith("Nothing was changed.")
+    assert "job、web" in (chinese := steps(facts, {**INPUTS, **wish}, "zh")["refusal"]) and "守护进程" in chinese
+    assert decide(facts, version="28.5.2")["refusal"] == "", "the daemon that starts leaves them alone"
+    assert decide(facts, version="28.5.1", live_restore=False)["refusal"] == "", "docker_restart asks"
+    assert decide(facts, **wish, on_running_containers="proceed")["refusal"] == ""
+    gone = machine("debian13", {"containerd.io": CE["containerd.io"]}, docker={**down, "present": False})
+    assert "(job, web)" in decide(gone, live_restore=False)["refusal"], "what is installed is started"
+
+
 def test_somebody_elses_entry_of_dockers_repository_is_enough_once_the_engine_is_there() -> None:
     other = {
         "file": "/etc/apt/sources.list.d/docker.list",
