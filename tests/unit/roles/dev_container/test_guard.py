@@ -32,6 +32,9 @@ HUNG = "echo 'Error response from daemon: context deadline exceeded' >&2; exit 1
 GONE = "echo 'Error response from daemon: No such container: dev' >&2; exit 1"
 UP = {"docker.service": {"active": "active"}}
 SILENT = {"present": True, "reachable": False, "error": "/run/docker.sock: timed out", "containers": []}
+DOWN = {"docker.service": {"active": "inactive"}, "docker.socket": {"active": "active"}}
+ASLEEP = {**SILENT, "error": "docker.service is inactive, and docker.socket listens"}
+AGREED = {"dev_container_on_running_jobs": "proceed"}
 RUNS = {"present": True, "reachable": True, "error": None, "containers": [{"name": "dev", "state": "running"}]}
 PAUSED = {**RUNS, "containers": [{"name": "dev", "state": "paused"}]}
 # before a new container takes its place, after minutes of building
@@ -45,7 +48,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str, dict[str, Any], str]] = {
     "still_there": (RUNS, HUNG, "echo true", {}, "could not be seen"),
     "ended": (RUNS, HUNG, "echo false", {}, ""),
     "gone": (RUNS, GONE, GONE, {}, ""),
-    "hung_and_agreed": (RUNS, HUNG, HUNG, {"dev_container_on_running_jobs": "proceed"}, ""),
+    "hung_and_agreed": (RUNS, HUNG, HUNG, AGREED, ""),
     "silent": (SILENT, HUNG, HUNG, {}, "cannot be asked for its containers (/run/docker.sock: timed out)"),
     "busy_and_paused": (PAUSED, BUSY, HUNG, {}, "python3 (pid 9, user ada)"),
     "busy_since_the_build": (RUNS, BUSY, HUNG, START, "would be ended: dev: python3 (pid 9, user ada)"),
@@ -61,6 +64,9 @@ CASES: dict[str, tuple[dict[str, Any], str, str, dict[str, Any], str]] = {
     "silent_in_chinese": (SILENT, HUNG, HUNG, CHINESE, "无法查询其容器（/run/docker.sock: timed out），"),
     "made_in_chinese": (RUNS, BUSY, HUNG, {**START, **CHINESE}, "它的文件和镜像已经做好；下次运行从这里继续。请先"),
     "silent_and_agreed": (SILENT, HUNG, HUNG, {"dev_container_on_running_jobs": "proceed"}, ""),
+    "asleep": (ASLEEP, HUNG, HUNG, {"made": ["dev"]}, "docker.socket listens"),
+    "asleep_and_agreed": (ASLEEP, HUNG, HUNG, {"made": ["dev"], **AGREED}, "docker.socket listens"),
+    "asleep_without_ours": (ASLEEP, HUNG, HUNG, {"made": ["other"]}, ""),
 }
 
 
@@ -75,6 +81,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "dev_container_on_running_jobs": "refuse",
         "dev_container_language": "en",
         "dev_container_replace_unhealthy": False,
+        "dev_container_root": "/opt/gpuready",
     }
     (base / "hosts.json").write_text(json.dumps({"all": {"vars": {**local, **defaults}, "hosts": hosts}}))
     (base / "play.yml").write_text(PLAY.format(role=PROJECT / "roles" / "dev_container"))
@@ -96,7 +103,12 @@ def host(folder: Path, docker: dict[str, Any], top: str, inspect: str, inputs: d
     folder.mkdir()
     (folder / "docker").write_text(f'#!/bin/sh\ncase "$1" in\ntop) {top};;\n*) {inspect};;\nesac\n')
     (folder / "docker").chmod(0o755)
-    return {"folder": str(folder), "snapshot": {"docker": docker, "services": UP}, **inputs}
+    snapshot = {
+        "docker": docker,
+        "services": DOWN if docker is ASLEEP else UP,
+        "files": {f"/opt/gpuready/{name}/compose.yaml": {} for name in inputs.get("made", [])},
+    }
+    return {"folder": str(folder), "snapshot": snapshot, **inputs}
 
 
 @pytest.mark.parametrize("name", CASES)
