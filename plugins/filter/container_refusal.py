@@ -24,9 +24,12 @@ options:
         P(gpuready.bootstrap.container_jobs#filter). Of several the first one counts.
     type: dictionary
     required: true
-  made:
-    description: Whether files and image are made already. Otherwise nothing was changed.
-    type: boolean
+  done:
+    description:
+      - What has been done by then. V(nothing), V(image) for an image or a lock of packages at most, or V(files) for
+        files and image.
+    type: string
+    choices: [nothing, image, files]
     required: true
   language:
     description: Language of the refusal, V(en) or V(zh).
@@ -37,7 +40,7 @@ options:
 EXAMPLES = r"""
 - name: Refuse to end somebody's work
   ansible.builtin.fail:
-    msg: "{{ {'work': work} | gpuready.bootstrap.container_refusal(false) }}"
+    msg: "{{ {'work': work} | gpuready.bootstrap.container_refusal('nothing') }}"
   vars:
     work: "{{ top.results | gpuready.bootstrap.container_jobs }}"
   when: work | length > 0

@@ -31,7 +31,8 @@ options:
   inputs:
     description:
       - C(root), the folder of the projects; C(addresses), mirrors by service; C(locks), the texts of
-        the locks and C(projects), the files of projects, both by container; C(rebuild), whether images are built anew.
+        the locks and C(projects), the files of projects, both by container; C(rebuild), whether images are built anew;
+        C(replace_unhealthy), whether containers that are paused or unhealthy are replaced.
     type: dictionary
     required: true
   language:

@@ -21,11 +21,11 @@ ALIVE = ("running", "paused")
 class Difference:
     """What is not right with one container."""
 
-    def __init__(self, wanted: Wanted, found: Found, rebuild: bool = False) -> None:
+    def __init__(self, wanted: Wanted, found: Found, rebuild: bool = False, replace_held: bool = False) -> None:
         self.wanted, self.found = wanted, found
         self.there = found.container(wanted.name)
         self.seen = found.seen(wanted.folder)
-        self.rebuild = rebuild
+        self.rebuild, self.replace_held = rebuild, replace_held
 
     # -- files ---------------------------------------------------------------------------------------------------------
     @property
@@ -76,10 +76,26 @@ class Difference:
         return (self.there.get("labels") or {}).get(compose.LABEL) == self.wanted.label
 
     @property
+    def _outdated(self) -> bool:
+        """Made of an image that another one has taken the tag from: a rebuild whose run was not let replace it."""
+        ids = self.there.get("image_id"), self.found.images.get(self.wanted.image)
+        return all(ids) and ids[0] != ids[1]
+
+    @property
+    def _edited(self) -> bool:
+        """Whether the compose file is somebody's, who may have made the container by it: our label is the same."""
+        one = self.found.files.get(self.wanted.compose_file)
+        if one is None or one.get("as_written"):
+            return False
+        return bool(one.get("sha256") != digest(self.wanted.files()[self.wanted.compose_file]))
+
+    @property
     def held(self) -> bool:
         """As it is wanted, but paused by somebody, or with a service that does not answer: jobs may live in it."""
         state, health = self.there.get("state"), self.there.get("health")
-        return self._as_wanted and (state == "paused" or (state == "running" and health == "unhealthy"))
+        if state != "paused" and (state, health) != ("running", "unhealthy"):
+            return False
+        return self._as_wanted and not self._outdated and not self._edited
 
     @property
     def stuck(self) -> bool:
@@ -92,6 +108,7 @@ class Difference:
             self.image_right
             and there.get("image") == self.wanted.image
             and self._as_wanted
+            and not self._outdated
             and there.get("state") == "running"
             and there.get("health") == "healthy"
         )
@@ -106,15 +123,41 @@ class Difference:
         return bool(self.there) and self.seen and (changed or any("/secrets/" in path for path in self.stray()))
 
     @property
-    def replaces(self) -> bool:
-        """Whether a run ends what lives in the container.
+    def _same(self) -> bool:
+        """Whether nothing shows that it was made of something else. A directory made anew is not the one it sees."""
+        same = self.image_right and self.there.get("image") == self.wanted.image and self._as_wanted and self.seen
+        return same and not self._outdated and not self._edited
+
+    @property
+    def ends(self) -> bool:
+        """Whether a run ends the container. One that has stopped may run again, and be worked in, when it comes to it.
 
         A held one is a person's to let go (dev_container_replace_unhealthy), unless its secrets change.
         """
-        if self.there.get("state") not in ALIVE:
+        if not self.there or self.there.get("state") in _STUCK:
             return False
-        same = self.image_right and self.there.get("image") == self.wanted.image and self._as_wanted and self.seen
-        return self.reads_anew or not (same or self.held)
+        return self.reads_anew or (self.replace_held if self.held else not self._same)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether a run ends what lives in the container now."""
+        return self.there.get("state") in ALIVE and self.ends
+
+    @property
+    def recreate(self) -> str:
+        """What Compose may do with a container that is there.
+
+        It has reasons of its own to make one anew, such as a hash that its next version reckons otherwise, and asks
+        nobody: "never" for one that is not shown to be different.
+        """
+        if self.stuck or (self.there and not self.seen):
+            return "always"
+        return "never" if self.there.get("state") in ALIVE and self._same else "auto"
+
+    @property
+    def starts(self) -> bool:
+        """Whether Compose has anything to do: some versions stop what they were to leave to renew its network."""
+        return self.reads_anew or not self.container_right or self.recreate != "never"
 
     @property
     def right(self) -> bool:

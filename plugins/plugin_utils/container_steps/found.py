@@ -21,7 +21,10 @@ class Found:
         self.docker: Mapping[str, Any] = facts.get("docker") or {}
         self.files: Mapping[str, Mapping[str, Any]] = facts.get("files") or {}
         self.containers: list[Mapping[str, Any]] = list(self.docker.get("containers") or [])
-        self.tags = {tag for image in self.docker.get("images") or [] for tag in image.get("tags") or []}
+        images = self.docker.get("images") or []
+        # ids by tag
+        self.images = {tag: image.get("id") for image in images for tag in image.get("tags") or []}
+        self.tags = set(self.images)
         specs = (facts.get("cdi") or {}).get("specs") or []
         named = (str(one) for spec in specs if spec.get("kind") == CDI_KIND for one in spec.get("devices") or [])
         self.cdi_devices = list(dict.fromkeys(named))

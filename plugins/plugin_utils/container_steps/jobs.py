@@ -74,17 +74,21 @@ def unseen(answers: Iterable[Mapping[str, Any]], language: str = "en") -> list[s
     ]
 
 
-def refusal(found: Mapping[str, Any], made: bool, language: str = "en") -> str:
+# by what has been done for the container until then
+SO_FAR = {
+    "nothing": say("Nothing was changed."),
+    "image": say("Its files are as they were, too."),
+    "files": say("Its files and its image are made; the next run goes on from there."),
+}
+
+
+def refusal(found: Mapping[str, Any], done: str, language: str = "en") -> str:
     """Why containers are left as they are, of the first of these that found has something under.
 
-    found: unread, why Docker gave no containers; unseen and work, as above. made: whether files and image are made.
+    found: unread, why Docker gave no containers; unseen and work, as above. done: one of SO_FAR.
     """
-    done = (
-        say("Its files and its image are made; the next run goes on from there.")
-        if made
-        else say("Nothing was changed.")
-    )
-    text = _refusal({name: value for name, value in found.items() if value}, done, "；" if language == "zh" else "; ")
+    kept = {name: value for name, value in found.items() if value}
+    text = _refusal(kept, SO_FAR[done], "；" if language == "zh" else "; ")
     return "" if text is None else text.into(language)
 
 

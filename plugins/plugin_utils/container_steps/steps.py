@@ -26,7 +26,8 @@ def steps(
 ) -> dict[str, Any]:
     """refusal, and what is to do for each container; all of it data, nothing is asked or changed.
 
-    facts: gpu_host. specs: one whole specification a container. inputs: root, addresses, locks, projects, rebuild.
+    facts: gpu_host. specs: one whole specification a container. inputs: root, addresses, locks, projects, rebuild,
+    replace_unhealthy.
     language: of the refusals.
     """
     found = Found(facts)
@@ -48,7 +49,8 @@ def steps(
             "right": False,
             "names": names,
         }
-    different = [Difference(one, found, bool(inputs.get("rebuild"))) for one in wanted]
+    rebuild, held = bool(inputs.get("rebuild")), bool(inputs.get("replace_unhealthy"))
+    different = [Difference(one, found, rebuild, held) for one in wanted]
     todo = [one for one in different if not one.right]
     return {
         "refusal": "",
@@ -127,21 +129,21 @@ def _todo(one: Difference, language: str) -> dict[str, Any]:
             {"path": wanted.network, "mode": "0700"},
         ],
         "seen": one.seen,
-        "there": bool(one.there),
         "files": [] if one.files_right else [{"path": path, "content": text} for path, text in wanted.files().items()],
         "stray": one.stray(),
         "build_secrets": one.build_secrets(),
         "access_secrets": one.access_secrets(),
         "reads_anew": one.reads_anew,
         "replaces": one.replaces,
+        "ends": one.ends,
         "held": one.held,
         "held_because": jobs.held(wanted.name, one.there.get("state")).into(language) if one.held else "",
-        "stuck": one.stuck,
+        "recreate": one.recreate,
         "state": one.there.get("state") or "",
         "uid": wanted.uid,
         "gid": int(wanted.spec["user"]["gid"]),
         "sources": [{"path": volume["source"], "read_only": bool(volume["read_only"])} for volume in volumes],
-        "start": not one.container_right,
+        "start": one.starts,
     }
 
 

@@ -42,6 +42,7 @@ class Wanted:
         self.name: str = spec["name"]
         self.folder = f"{world.root.rstrip('/')}/{self.name}"
         self.build, self.access, self.network = (f"{self.folder}/{one}" for one in ("build", "secrets", "network"))
+        self.compose_file = f"{self.folder}/compose.yaml"
         self.base = image.base(spec)
         self.context = image.context(
             spec, world.locks.get(self.name, ""), project=world.projects.get(self.name), machine=world.machine
@@ -66,7 +67,7 @@ class Wanted:
         return {
             **{f"{self.build}/{path}": content for path, content in self.context.items()},
             f"{self.access}/{KEYS}": keys,
-            f"{self.folder}/compose.yaml": MANAGED + text,
+            self.compose_file: MANAGED + text,
         }
 
     def build_secrets(self) -> dict[str, str]:

@@ -80,12 +80,12 @@ def test_only_containers_with_work_are_named() -> None:
 
 
 def test_nothing_found_is_no_refusal() -> None:
-    assert refusal({"unread": "", "unseen": [], "work": []}, False) == ""
-    assert refusal({"work": ["a: x", "b: y"], "unread": ""}, False).startswith(
+    assert refusal({"unread": "", "unseen": [], "work": []}, "nothing") == ""
+    assert refusal({"work": ["a: x", "b: y"], "unread": ""}, "nothing").startswith(
         "Somebody works in containers that would be"
     )
-    assert "a: x; b: y." in refusal({"work": ["a: x", "b: y"]}, False) and "a；b。" in refusal(
-        {"unseen": "ab"}, True, "zh"
+    assert "a: x; b: y." in refusal({"work": ["a: x", "b: y"]}, "nothing") and "a；b。" in refusal(
+        {"unseen": "ab"}, "files", "zh"
     )
 
 

@@ -85,12 +85,14 @@ def converged(**given: Any) -> dict[str, Any]:
         }
         facts["docker"]["images"].append({"id": "1", "tags": [wanted.image]})
         container = {"name": wanted.name, "image": wanted.image, "state": "running", "health": "healthy", "ports": []}
-        facts["docker"]["containers"].append({**container, "labels": {compose.LABEL: wanted.label}})
+        made = {"image_id": "1", "labels": {compose.LABEL: wanted.label}}
+        facts["docker"]["containers"].append({**container, **made})
     return facts
 
 
 Edit = Callable[[dict[str, Any]], Any]
 TOKEN, KEYS = f"{FOLDER}/secrets/jupyter_token", f"{FOLDER}/secrets/authorized_keys"
+COMPOSE = f"{FOLDER}/compose.yaml"
 
 
 def container(**changes: Any) -> Edit:
@@ -105,7 +107,10 @@ DRIFT: dict[str, Edit] = {
     "keys_edited": file(KEYS, sha256="0" * 64),
     "keys_mode": file(KEYS, mode="0666"),
     "keys_owner": file(KEYS, uid=1000),
-    "compose_gone": lambda facts: facts["files"].pop(f"{FOLDER}/compose.yaml"),
+    "compose_edited": file(COMPOSE, sha256="0" * 64, as_written=False),
+    "compose_of_nobody_known": file(COMPOSE, sha256="0" * 64),
+    "compose_of_an_earlier_run": file(COMPOSE, sha256="0" * 64, as_written=True),
+    "compose_gone": lambda facts: facts["files"].pop(COMPOSE),
     "a_stage_edited": file(f"{FOLDER}/build/stages/apt.sh", sha256="0" * 64),
     "token_gone": lambda facts: facts["files"].pop(TOKEN),
     "token_short": file(TOKEN, size=5),
@@ -116,6 +121,7 @@ DRIFT: dict[str, Edit] = {
         {f"{FOLDER}/secrets/jupyter_password_hash": entry("x", "0400", 1000)}
     ),
     "image_gone": lambda facts: facts["docker"].update(images=[]),
+    "image_rebuilt": lambda facts: facts["docker"]["images"][0].update(id="2"),
     "images_unknown": lambda facts: facts["docker"].update(images=None),
     "container_gone": lambda facts: facts["docker"]["containers"].pop(),
     "containers_unknown": lambda facts: facts["docker"].update(containers=None),
@@ -222,7 +228,9 @@ def test_a_rebuild_replaces() -> None:
 
 
 # what is mended beside a container that runs on, and containers in which nobody can work
-LIVES_ON = {"keys_edited", "keys_mode", "keys_owner", "compose_gone", "a_stage_edited", "index_mode"}
+LIVES_ON = {"keys_edited", "keys_mode", "keys_owner", "compose_gone", "a_stage_edited", "index_mode"} | {
+    "compose_of_an_earlier_run"
+}
 NOBODY = {"container_gone", "containers_unknown", "stopped", "restarting", "starting", "health_unknown"}
 HELD = {"paused", "unhealthy"}
 
@@ -233,6 +241,58 @@ def test_nobody_is_asked_where_nothing_ends(case: str) -> None:
     DRIFT[case](facts)
     mended = case in LIVES_ON | NOBODY | HELD | {"token_mode", "token_owner"}
     assert bool(replaced(facts)) is not mended
+
+
+# without a question Compose is not let make it anew, and of one that is right it is told nothing: some of its versions
+# stop a container that they were to leave, to renew its network
+RECREATE = {
+    **dict.fromkeys(sorted(LIVES_ON | {"token_mode", "token_owner"}), ("never", False)),
+    **dict.fromkeys(["starting", "health_unknown"], ("never", True)),
+    **dict.fromkeys(["compose_edited", "image_rebuilt", "other_spec", "other_image", "stopped"], ("auto", True)),
+    **dict.fromkeys(["paused", "unhealthy", "restarting", "files_unknown"], ("always", True)),
+    "token_gone": ("never", True),
+}
+
+
+@pytest.mark.parametrize("case", sorted(RECREATE))
+def test_compose_makes_anew_only_what_was_asked_for(case: str) -> None:
+    facts = converged()
+    DRIFT[case](facts)
+    item = asked(facts)["todo"][0]
+    assert (item["recreate"], item["start"]) == RECREATE[case]
+
+
+@pytest.mark.parametrize("case", ["compose_edited", "image_rebuilt"])
+def test_a_paused_container_of_something_else_is_asked_for_and_not_only_left(case: str) -> None:
+    """Left with its file mended, it would be taken for right later."""
+    facts = converged()
+    DRIFT["paused"](facts)
+    DRIFT[case](facts)
+    assert replaced(facts) == ["gpuready-dev"] and not asked(facts)["todo"][0]["held"]
+
+
+def test_a_trifle_after_a_rebuild_that_was_refused_is_asked_for() -> None:
+    facts = converged()
+    DRIFT["image_rebuilt"](facts)
+    assert replaced(facts, **CHANGES["key"]) == ["gpuready-dev"]
+
+
+@pytest.mark.parametrize("case", sorted(HELD))
+def test_a_held_container_that_is_to_be_replaced_is_asked_for(case: str) -> None:
+    facts = converged()
+    DRIFT[case](facts)
+    todo = asked(facts, inputs={"replace_unhealthy": True})["todo"][0]
+    assert (todo["replaces"], todo["ends"], todo["recreate"]) == (True, True, "always")
+    todo = asked(facts)["todo"][0]
+    assert (todo["replaces"], todo["ends"]) == (False, False)
+
+
+def test_a_container_that_has_stopped_is_looked_at_only_before_it_ends() -> None:
+    facts = converged()
+    DRIFT["stopped"](facts)
+    todo = asked(facts, shm_size="9gb")["todo"][0]
+    assert (todo["replaces"], todo["ends"]) == (False, True)
+    assert not asked(facts)["todo"][0]["ends"]
 
 
 def test_a_held_container_with_another_secret_is_asked_for() -> None:
