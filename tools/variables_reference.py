@@ -34,8 +34,8 @@ are refused before a host is touched, and so are values of the wrong type of wha
 boolean for one run: `-e name=true`; lists and mappings as JSON: `-e '{"name": ["a"]}'`.
 
 Variables of your own get other beginnings than `gpuready_`, `dev_` and the names of the roles: with these, every name
-that is no input counts as misspelt. With `plan_`, `export_env_`, `import_env_` and `upgrade_driver_`, only a name that is
-all but the same as an input does.
+that is no input counts as misspelt. With `plan_`, `export_env_`, `import_env_` and `upgrade_driver_`, only a name that
+is all but the same as an input does.
 
 The environment in which people work, the variables `dev_*`, has [a page of its own](dev-environment.md#all-variables).
 """

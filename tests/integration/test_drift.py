@@ -180,6 +180,11 @@ def test_an_unhealthy_container_is_left_alone_because_jobs_may_live_in_it(host: 
         assert run.rc != 0 and "dev_container_replace_unhealthy" in run.errors, run.output[-3000:]
         assert host.ssh(LIVE) == before
         assert host.ssh("docker exec gpuready-dev pgrep -f a-running-job")
+        # nor does the word that it may be replaced end the job
+        run = host.site("-e", "dev_container_replace_unhealthy=true")
+        assert run.rc != 0 and "a-running-job (pid" in run.errors, run.output[-3000:]
+        assert host.ssh(LIVE) == before
     finally:
-        assert host.site("-e", "dev_container_replace_unhealthy=true").rc == 0
+        words = ("dev_container_replace_unhealthy=true", "dev_container_on_running_jobs=proceed")
+        assert host.site(*(part for word in words for part in ("-e", word))).rc == 0
     assert host.ssh("docker inspect -f '{{.State.Health.Status}}' gpuready-dev") == "healthy"

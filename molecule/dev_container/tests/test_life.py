@@ -169,6 +169,32 @@ def test_a_container_in_which_somebody_works_is_not_replaced(two: Machine, locks
         two.sh(f"docker exec {SECOND} pkill -x sleep")
 
 
+def test_what_somebody_made_of_a_container_with_compose_is_asked_for(two: Machine, locks: str) -> None:
+    """Our label stays the same. A service of their own is left in any case."""
+    folder, train = f"/opt/gpuready/{SECOND}", f"{SECOND}-train-1"
+    file = two.sh(f"cat {folder}/compose.yaml")
+    policy = inspect(two, SECOND)["HostConfig"]["RestartPolicy"]
+    image = inspect(two, SECOND)["Config"]["Image"]
+    service = f'  train: {{image: "{image}", pull_policy: never, entrypoint: [sleep, "3600"]}}'
+    edits = f"""-e 's/^    restart: .*/    restart: "no"/' -e '/^services:/a\\{service}'"""
+    two.sh(f"cd {folder} && sed -i {edits} compose.yaml && docker compose up -d && docker exec -d {SECOND} sleep 3600")
+    assert inspect(two, SECOND)["HostConfig"]["RestartPolicy"] != policy
+    edited = two.sh(f"cat {folder}/compose.yaml")
+    try:
+        with untouched(two, SECOND), untouched(two, train):
+            run = two.converge(dev_containers=containers(), dev_container_lock_dir=locks)
+        assert run.rc != 0 and f"would be ended: {SECOND}: sleep (pid " in run.sentence
+        assert two.sh(f"cat {folder}/compose.yaml") == edited
+        two.sh(f"docker exec {SECOND} pkill -x sleep")
+        with untouched(two, train), untouched(two):
+            run = two.converge(dev_containers=containers(), dev_container_lock_dir=locks)
+        assert run.rc == 0, run.output[-5000:]
+        assert two.sh(f"cat {folder}/compose.yaml") == file
+        assert inspect(two, SECOND)["HostConfig"]["RestartPolicy"] == policy
+    finally:
+        two.sh(f"docker rm --force {train}")
+
+
 def test_two_containers_have_their_own_gpus_and_ports(two: Machine) -> None:
     assert says(two.host, "ls /dev/nvidia[0-9]*; hostname") == f"/dev/nvidia0\n{FIRST}"
     assert says(two.host, "ls /dev/nvidia[0-9]*; hostname", port=SSH) == f"/dev/nvidia1\n{SECOND}"
