@@ -134,7 +134,9 @@ class OtherSources:
     def _by_name(self, path: str) -> dict[str, list[str]]:
         """Who switched something off in a file, and at which addresses."""
         record = self.gate.record(path)
-        return dict(record.meta.get("sources", {})) if record is not None else {}
+        found = record.meta.get("sources", {}) if record is not None else {}
+        # records of earlier versions hold the name alone
+        return dict(found) if isinstance(found, dict) else {str(found): self.params["addresses"]}
 
     def _give_back(self, path: str, addresses: list[str], others: dict[str, list[str]]) -> None:
         """Only our entries: package_mirrors, or a call with another name, has changed the same file."""

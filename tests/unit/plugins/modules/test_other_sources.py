@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,18 @@ def test_switches_off_and_gives_back_byte_for_byte(root: Path, run_module: RunMo
     assert not run_module(main, **args)["changed"]
     assert run_module(main, **{**args, "state": "absent"})["changed"]
     assert texts(root) == FILES and not (root / "var/lib/gpuready").exists()
+
+
+def test_a_record_of_an_earlier_version_is_understood(root: Path, run_module: RunModule) -> None:
+    args = {"name": "nvidia-container", "addresses": ADDRESSES, "root": str(root)}
+    run_module(main, **args)
+    index = root / "var/lib/gpuready/originals/index.json"
+    document = json.loads(index.read_text())
+    for record in document["files"].values():
+        record["meta"]["sources"] = "nvidia-container"
+    index.write_text(json.dumps(document))
+    assert not run_module(main, **args)["changed"]
+    assert run_module(main, **{**args, "state": "absent"})["changed"] and texts(root) == FILES
 
 
 def test_what_somebody_edited_since_is_kept(root: Path, run_module: RunModule) -> None:
