@@ -238,9 +238,14 @@ def _modules(machine: Machine, wishes: Wishes, offer: Offer, branch: int, needed
     return "open" if boards.prefers_open(machine, branch) else "proprietary"
 
 
-def _check_fabric(machine: Machine, wishes: Wishes, offer: Offer, branch: int) -> None:
+def has_fabric(machine: Machine, wishes: Wishes, offer: Offer, branch: int) -> bool:
+    """Whether a source has what the machine's NVLink switches need; true of a machine that needs nothing."""
     switch = machine.switch or ("nvswitch" if wishes.fabric_manager == "present" else None)
-    if switch is None or wishes.fabric_manager == "absent" or offer.fabric(switch, branch, machine.arch) is not None:
+    return switch is None or wishes.fabric_manager == "absent" or offer.fabric(switch, branch, machine.arch) is not None
+
+
+def _check_fabric(machine: Machine, wishes: Wishes, offer: Offer, branch: int) -> None:
+    if has_fabric(machine, wishes, offer, branch):
         return
     reason = say(
         "{place} does not have all that the NVLink switches of this machine need (fabric manager and its companions)",

@@ -8,7 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan import boards, kept, reasons, secure_boot
-from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.branch import Picked, check_modules, pick, wanted
+from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.branch import (
+    Picked,
+    check_modules,
+    has_fabric,
+    pick,
+    wanted,
+)
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.machine import GpuFound, Machine
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.model import Choice, Nearest, RefusedError
 from ansible_collections.gpuready.bootstrap.plugins.plugin_utils.plan.packages import (
@@ -231,6 +237,7 @@ def _still_good(machine: Machine, wishes: Wishes, before: Picked) -> bool:
         not boards.unserved(machine, before.branch, before.offer.newest(before.branch))
         and all(flavour == before.modules for flavour in needed)
         and wishes.driver_modules in ("auto", before.modules)
+        and has_fabric(machine, wishes, before.offer, before.branch)
     )
 
 

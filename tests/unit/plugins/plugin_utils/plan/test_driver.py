@@ -304,6 +304,18 @@ def test_a_source_without_the_subnet_manager_is_none_for_nvlink5() -> None:
     assert (driver.source, driver.secure_boot) == ("nvidia", "stop")
 
 
+def test_nor_is_it_where_its_packages_wait_for_the_reboot() -> None:
+    """Installed by hand, and not loaded yet: the run would have gone on without the subnet manager."""
+    waiting = {
+        "linux-modules-nvidia-595-server-open-generic": "6.8.0-87.87",
+        "nvidia-utils-595-server": "595.71.05-0ubuntu0.24.04.1",
+    }
+    assert short(host(*[B200] * 8, switch="nvlink5", packages=waiting)) == "refused fabric_manager"
+    assert (
+        short(host(*[B200] * 8, switch="nvlink5", packages=waiting), fabric_manager="absent") == "distribution 595 open"
+    )
+
+
 def test_without_fabric_manager_the_price_is_said() -> None:
     assert "802" in why(plan(host(H100, switch="nvswitch"), fabric_manager="absent"), "fabric_manager")
 
