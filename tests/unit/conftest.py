@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,9 @@ import pytest
 from ansible.utils.plugin_docs import get_docstring
 from hypothesis import settings
 
-# Property tests have no time limit for one example: a busy machine is no fault of the code
-settings.register_profile("gpuready", deadline=None)
+# Property tests have no time limit for one example: a busy machine is no fault of the code. `make unit` takes new
+# examples each time, which finds old faults; CI, which judges a change, takes the same ones each time (.ci/run).
+settings.register_profile("gpuready", deadline=None, derandomize=bool(os.environ.get("UNIT_SAME_EXAMPLES")))
 settings.load_profile("gpuready")
 
 PROJECT = Path(__file__).resolve().parents[2]
