@@ -87,17 +87,18 @@ class Tags(NamedTuple):
 
     def refusal(self, asked: Iterable[str]) -> str:
         """Of tags to run; empty where all are right. Nothing, or not what is meant, would run."""
-        return self._unknown([tag for tag in asked if tag not in {*self.have, *self.always, *SPECIAL_TAGS}])
+        return self._unknown(asked)
 
     def warnings(self, skipped: Iterable[str]) -> list[str]:
         """Of tags to skip: somebody may skip them in all playbooks (ANSIBLE_SKIP_TAGS)."""
         names = [str(tag) for tag in skipped]
-        unknown = self._unknown([tag for tag in names if tag not in {*self.have, *self.always, *SPECIAL_TAGS}])
+        unknown = self._unknown(names)
         said = [f"{unknown}. Nothing is skipped for it."] if unknown else []
         stay = [tag for tag in names if tag in self.always]
         return said + [f"{tag} cannot be skipped: in {self.playbook} it always runs." for tag in stay]
 
-    def _unknown(self, wrong: list[str]) -> str:
+    def _unknown(self, tags: Iterable[str]) -> str:
+        wrong = [tag for tag in tags if tag not in {*self.have, *self.always, *SPECIAL_TAGS}]
         if not wrong:
             return ""
         named = " or ".join(repr(str(tag)) for tag in wrong)
